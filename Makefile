@@ -1,0 +1,40 @@
+# Everything runs from .venv/. `make demo` needs the base install alone; `make setup` installs all that tests and benchmarks use.
+PYTHON ?= python3.11
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TESTS ?= tests src
+
+.PHONY: demo setup test check bench system
+
+demo: .venv/base
+	$(BIN)/telltale demo
+
+.venv/base: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/all: .venv/base
+	$(PIP) install --constraint constraints.txt --editable '.[collect,dev]'
+	touch $@
+
+setup: .venv/all
+
+test: setup
+	$(BIN)/python -m pytest $(TESTS)
+
+# Format, lint, types, import direction, house rules, and the fast tests: what every commit passes.
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/house_rules.py
+	$(BIN)/python -m pytest -q -m "not slow and not server" $(TESTS)
+
+bench: setup
+	$(BIN)/python -m benchmarks all --write docs/benchmarks.md
+
+# Optional programs from the distribution: a load generator for the serving benchmark, a browser for page tests.
+system:
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium

@@ -1,0 +1,7 @@
+"""`python -m telltale` is the `telltale` command."""
+
+import sys
+
+from telltale.cli import main
+
+sys.exit(main())

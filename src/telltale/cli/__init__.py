@@ -1,0 +1,38 @@
+"""The `telltale` command: one file per group of verbs, each a thin layer over `telltale.home`.
+
+For people a table, progress on standard error and a last line that says what to do next; with `--json` one JSON object on
+standard output. Exit status: 0 done, 1 a gate or check said no, 2 wrong use, 3 something broke.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from telltale.contract.errors import TelltaleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    import click
+
+    from telltale.cli.commands import cli
+    from telltale.cli.console import tell_error
+    from telltale.home.settings import read_settings
+    from telltale.serve.logs import configure_logs
+
+    configure_logs(level=read_settings(Path.cwd())["LOG_LEVEL"] or "warning")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = cli(args=given, prog_name="telltale", standalone_mode=False)
+    except TelltaleError as error:
+        tell_error(error, as_json="--json" in given)
+        return error.exit_status
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+        return 0
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,95 @@
+"""`telltale serve`, `telltale work`, and both together: `telltale up`."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telltale.cli.console import err
+from telltale.home import Home, open_home
+from telltale.home.apps import app_references, installed_apps
+from telltale.home.settings import as_float, as_int, read_settings
+from telltale.retrain.worker import Worker
+from telltale.serve.server import serve as run_server
+from telltale.serve.settings import ServeSettings
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.  [HOST, 127.0.0.1]")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 finds a free one.  [PORT, 8000]")]
+Workers = Annotated[int | None, typer.Option(help="Server processes.  [WORKERS, 1]")]
+
+
+def serve(host: Host = None, port: Port = None, workers: Workers = None) -> int:
+    """Serve the champions over HTTP until stopped."""
+    settings = read_settings(Path.cwd())
+    address = host or settings["HOST"]
+    number = as_int(settings, "PORT") if port is None else port
+    err.print(f"Serving on http://{address}:{number} (documentation at /docs); Ctrl-C ends it.")
+    run_server(
+        serve_settings(settings),
+        host=address,
+        port=number,
+        workers=as_int(settings, "WORKERS") if workers is None else workers,
+    )
+    return 0
+
+
+def work(
+    poll: Annotated[float, typer.Option(help="Seconds between looks for due work.")] = 5.0,
+) -> int:
+    """Do scheduled work until stopped: retrain what is due, once however many workers there are."""
+    from telltale.serve.logs import configure_logs
+
+    configure_logs(level=read_settings(Path.cwd())["LOG_LEVEL"] or "info")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with open_home() as home:
+        try:
+            worker_of(home).run(stop, poll_s=poll)
+        except KeyboardInterrupt:
+            stop.set()
+    return 0
+
+
+def up(host: Host = None, port: Port = None, workers: Workers = None) -> int:
+    """Serve and work: everything one machine needs, in one command."""
+    # A process of its own: training must not take time from answering.
+    worker = subprocess.Popen([sys.executable, "-m", "telltale", "work"])
+    try:
+        return serve(host, port, workers)
+    finally:
+        worker.terminate()
+        worker.wait(timeout=60)
+
+
+def serve_settings(settings: Mapping[str, str]) -> ServeSettings:
+    """What a server is started with, from the settings at the top."""
+    thresholds = {}
+    for app in installed_apps().values():
+        for task in app.tasks:
+            if task.threshold_variable in settings:
+                value = as_float(settings, task.threshold_variable)
+                if value is not None:
+                    thresholds[f"{app.name}/{task.name}"] = value
+    return ServeSettings(
+        home=os.fspath(Path(settings["TELLTALE_HOME"]).absolute()),
+        apps=app_references(),
+        operator_key=settings["TELLTALE_OPERATOR_KEY"],
+        thresholds=thresholds,
+    )
+
+
+def worker_of(home: Home) -> Worker:
+    """The worker of a home, with the retention of the settings."""
+    settings = read_settings(Path.cwd())
+    return Worker(
+        folder=home.folder,
+        apps=home.apps,
+        keep_versions=as_int(settings, "MAX_MODEL_VERSIONS"),
+        keep_days=float(as_int(settings, "MODEL_RETENTION_DAYS")),
+    )

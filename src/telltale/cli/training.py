@@ -1,0 +1,116 @@
+"""`telltale train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telltale.cli.console import AsJson, facts, next_step, out, print_json, progress_bar, say
+from telltale.contract.errors import UsageError
+from telltale.home import open_home
+from telltale.home.apps import find_task
+from telltale.train.sources import Simulation
+from telltale.train.version import TrainingChoices
+
+Task = Annotated[str, typer.Argument(help="app/task, as in helios/anomaly.", metavar="APP/TASK")]
+
+
+def train(
+    task: Task,
+    data: Annotated[Path | None, typer.Option(help="CSV, NDJSON or Parquet file to train on.")] = None,
+    days: Annotated[float | None, typer.Option(help="Days to simulate.  [default: 7]")] = None,
+    interval: Annotated[
+        float | None, typer.Option(help="Minutes between simulated rows.  [default: the app's]")
+    ] = None,
+    anomaly_rate: Annotated[
+        float | None, typer.Option(help="Share of simulated rows that are anomalous.  [default: 0.05]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of simulation and model.")] = 0,
+    estimator: Annotated[str, typer.Option(help="The model; the task's first by default.")] = "",
+    contamination: Annotated[
+        float | None, typer.Option(help="Share of rows to flag, in place of labels or the alert budget.")
+    ] = None,
+    tune: Annotated[int, typer.Option(help="Trials of a parameter search.")] = 0,
+    grid_search: Annotated[
+        bool, typer.Option("--grid-search", help="Try every combination of the model's grid.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output-dir", "-o", help="Also write the bundle and its figures here.")
+    ] = None,
+    save_data: Annotated[bool, typer.Option("--save-data", help="With -o: write training_data.csv too.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Train a version, judge it on held-out rows, and register it."""
+    if save_data and output is None:
+        raise UsageError("--save-data has nowhere to write", where="train", mend="Add -o DIR.")
+    asked = (days, interval, anomaly_rate)
+    simulation = None
+    if any(value is not None for value in asked):
+        if data is not None:
+            raise UsageError("--data and simulation options exclude each other", where="train", mend="Drop one.")
+        simulation = Simulation(
+            days=7.0 if days is None else days,
+            interval_s=None if interval is None else interval * 60.0,
+            anomaly_rate=0.05 if anomaly_rate is None else anomaly_rate,
+            seed=seed,
+        )
+    choices = TrainingChoices(
+        estimator=estimator, contamination=contamination, seed=seed, n_trials=tune, grid_search=grid_search
+    )
+    with open_home() as home, progress_bar(quiet=as_json) as progress:
+        app, found = find_task(home.apps, task)
+        rows = home.training_rows(app, found, data=data, simulation=simulation, seed=seed)
+        if not as_json:
+            say(_first_line(f"{app.name}/{found.name}", rows.kind, rows.train.height, data))
+        trained = home.train_on(app, found, rows, choices, actor="cli", progress=progress)
+        files = home.write_training(trained, output, save_data=save_data) if output is not None else {}
+    document = trained.as_document()
+    if as_json:
+        print_json({**document, "files": files})
+    else:
+        _show(document)
+        from telltale.evaluate.tables import targets_table, verdict_line
+
+        if trained.manifest.verdict.targets and rows.held_out.height:
+            out.print(targets_table(trained.manifest.verdict))
+        out.print(verdict_line(trained.manifest.verdict))
+        if files:
+            say(f"Written to {output}: {', '.join(sorted(files))}")
+        _next(f"{app.name}/{found.name}", trained.version.number, trained.version.outcome)
+    return 1 if trained.version.outcome == "fail" else 0
+
+
+def _first_line(task: str, kind: str, n_rows: int, data: Path | None) -> str:
+    source = {"simulated": "simulated rows", "store": "stored events", "file": f"rows of {data}"}[kind]
+    return f"Training {task} on {n_rows:,} {source}."
+
+
+def _show(document: dict[str, object]) -> None:
+    features, parameters = document["features"], document["parameters"]
+    assert isinstance(features, list)
+    assert isinstance(parameters, dict)
+    threshold = document["threshold"]
+    facts(
+        {
+            "version": f"{document['version']} ({document['label']}), {document['seconds']:.1f} s",
+            "model": f"{document['estimator']}: " + ", ".join(f"{name} {_short(v)}" for name, v in parameters.items()),
+            "features": f"{len(features)}: " + ", ".join(features[:12]) + (" …" if len(features) > 12 else ""),
+            "threshold": f"{threshold:.4f}, from {document['threshold_from']}",
+            "judged on": f"{document['n_held_out']:,} held-out rows",
+        }
+    )
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _next(task: str, number: int, outcome: str) -> None:
+    if outcome == "pass":
+        next_step(f"telltale promote {task} --version {number}")
+    elif outcome == "fail":
+        next_step(
+            f"telltale train {task} --days 14, or --grid-search; or see `telltale evaluate {task} --version {number} -o evaluation`"
+        )
+    else:
+        next_step(f'no labels, so no verdict. If you want it: telltale promote {task} --version {number} --reason "…"')

@@ -1,0 +1,158 @@
+"""A feature plan as data: a list of steps, each writing one column from columns before it.
+
+The plan is fitted on training rows and stored in the manifest, so that versions with different features live side by
+side. `telltale.features` runs the same plan on a frame, on a window and on one row.
+"""
+
+from typing import Final
+
+import msgspec
+
+# No distance is told further than this, so that a finite value, however large, gives finite features.
+FURTHEST: Final = 1e30
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, tag="log", tag_field="op"):
+    """Signed logarithm: `sign(x) * ln(1 + |x| / scale)`."""
+
+    out: str
+    column: str
+    scale: float
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True, tag="ratio", tag_field="op"):
+    """`numerator / max(denominator, floor)`; `floor` > 0 keeps it finite."""
+
+    out: str
+    numerator: str
+    denominator: str
+    floor: float
+
+
+class Seasonal(msgspec.Struct, frozen=True, kw_only=True, tag="seasonal", tag_field="op"):
+    """What a table says of this moment of the period: the level (or the spread) of this hour of this weekday.
+
+    `tables` has one table per entity and, under "", the one for an entity not seen in training. A table divides the
+    period (which starts on a Monday, 00:00 UTC) into equal slots; `smooth` interpolates between slot middles. With
+    `period_s` 0 the table has one entry, and time is not looked at.
+    """
+
+    out: str
+    period_s: float
+    smooth: bool
+    tables: dict[str, tuple[float, ...]]
+
+
+class Deviation(msgspec.Struct, frozen=True, kw_only=True, tag="deviation", tag_field="op"):
+    """`(column - level) / spread`, at most `FURTHEST` either way; `level` and `spread` are columns written before."""
+
+    out: str
+    column: str
+    level: str
+    spread: str
+
+
+class RateDeviation(msgspec.Struct, frozen=True, kw_only=True, tag="rate_deviation", tag_field="op"):
+    """Distance of a share from its level, weighed by how many it was counted over.
+
+    `(sqrt(rate) - level) / sqrt(spread**2 + 1 / (4 * max(count, 1)))`, with `level` and `spread` of the square root:
+    the square root of a binomial share has variance `1 / (4 n)` whatever the share (Bartlett 1936; Anscombe 1948), so
+    one error among eight requests is no alarm and one in eight of a thousand is.
+    """
+
+    out: str
+    rate: str
+    count: str
+    level: str
+    spread: str
+
+
+class Clip(msgspec.Struct, frozen=True, kw_only=True, tag="clip", tag_field="op"):
+    """The column, no lower than `low`: for metrics of which less is never the event."""
+
+    out: str
+    column: str
+    low: float
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_field="op"):
+    """The value less the median of the `window` rows before it; 0 where there is no row before."""
+
+    out: str
+    column: str
+    window: int
+
+
+class Rolling(msgspec.Struct, frozen=True, kw_only=True, tag="rolling", tag_field="op"):
+    """Median of the last `window` rows, this one included; fewer rows at the start."""
+
+    out: str
+    column: str
+    window: int
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True, tag="scale", tag_field="op"):
+    """`(column - centre) / spread` with constants."""
+
+    out: str
+    column: str
+    centre: float
+    spread: float
+
+
+class Largest(msgspec.Struct, frozen=True, kw_only=True, tag="largest", tag_field="op"):
+    """The largest absolute value among columns."""
+
+    out: str
+    columns: tuple[str, ...]
+
+
+class Norm(msgspec.Struct, frozen=True, kw_only=True, tag="norm", tag_field="op"):
+    """Root mean square of columns."""
+
+    out: str
+    columns: tuple[str, ...]
+
+
+Step = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Change | Rolling | Scale | Largest | Norm
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """How a distance is told to a person: a metric, and where its expected range comes from.
+
+    Args:
+        distance: the column that counts spreads from the level.
+        metric: the name and the column of the value shown.
+        level, spread: the columns the distance was computed with.
+        log_scale: scale of the Log step between the metric and the distance; None where there is none.
+        count: the count column of a RateDeviation; None where the distance is a plain Deviation.
+        only_more: less than expected is never the event.
+    """
+
+    distance: str
+    metric: str
+    level: str
+    spread: str
+    log_scale: float | None = None
+    count: str | None = None
+    only_more: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A fitted feature plan.
+
+    Args:
+        columns: measured columns read, in the order in which rows carry them.
+        steps: run in order.
+        features: columns handed to the model, in order.
+        explained: the features that reasons are drawn from.
+        history: rows before the last one that windowed steps read.
+        interval_s: usual distance between rows in seconds, 0 where rows carry no time.
+    """
+
+    columns: tuple[str, ...]
+    steps: tuple[Step, ...]
+    features: tuple[str, ...]
+    explained: tuple[Explained, ...]
+    history: int
+    interval_s: float

@@ -1,0 +1,53 @@
+"""What an event looks like: columns, types, ranges, entity, event time."""
+
+from typing import Literal
+
+import msgspec
+
+Dtype = Literal["float", "int", "str"]
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One column of an event.
+
+    `low` and `high` are inclusive; None is no bound. `unit` is for people and generated pages.
+    """
+
+    name: str
+    dtype: Dtype = "float"
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    nullable: bool = False
+
+
+class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """The declared shape of one event of an app.
+
+    Args:
+        name: the event, as in `app/event`.
+        columns: the measured columns, without time, entity and label.
+        time: name of the event-time column (ISO 8601, or epoch seconds; UTC inside).
+        time_aliases: other names under which files carry it, tried in order.
+        entity: name of the column that says whose row it is, or None; rows without it belong to the entity "".
+        label: name of the label column (0/1), or None.
+        label_aliases: other names under which files carry it.
+        any_numeric: where none of `columns` is present, every other numeric column is taken as measured instead.
+        lateness_s: how far time may go back within one file and entity before a row is quarantined.
+        forbidden: columns that could hold content; an event that has one is refused by name.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    time: str = "timestamp"
+    time_aliases: tuple[str, ...] = ()
+    entity: str | None = None
+    label: str | None = None
+    label_aliases: tuple[str, ...] = ()
+    any_numeric: bool = False
+    lateness_s: float = 0.0
+    forbidden: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """The declared column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)

@@ -1,0 +1,54 @@
+"""Targets, and what a gate says of them."""
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["pass", "fail", "not_enough_evidence"]
+Operator = Literal[">=", "<="]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit that a metric must keep. `goal` is a stricter figure shown beside it, never gated on."""
+
+    metric: str
+    op: Operator
+    limit: float
+    goal: float | None = None
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate with what makes it comparable: its count and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A target, the figure measured, and whether it is met; `met` is None where the evidence does not decide."""
+
+    name: str
+    op: Operator
+    limit: float
+    value: float
+    low: float
+    high: float
+    n: int
+    met: bool | None
+    goal: float | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says: every target met, one missed, or too little evidence to say."""
+
+    outcome: Outcome
+    targets: tuple[TargetResult, ...]
+    n: int
+    n_positive: int
+
+    @property
+    def prevalence(self) -> float:
+        """Share of rows that are positive; precision means nothing without it."""
+        return self.n_positive / self.n if self.n else float("nan")

@@ -1,0 +1,142 @@
+"""How figures and verdicts are told to people, on the console and in the report alike."""
+
+from math import isnan
+
+from telltale.contract.verdict import Outcome, TargetResult, Verdict
+
+# Areas are told as decimals, as papers and the tools that people compare with do; all else as a percentage.
+_AREAS = frozenset({"auroc", "average_precision", "vus_pr"})
+_NAMES = {
+    "auroc": "AUROC",
+    "f1": "F1",
+    "false_positive_rate": "False-positive rate",
+    "false_negative_rate": "False-negative rate",
+    "vus_pr": "VUS-PR",
+    "far": "FAR",
+    "frr": "FRR",
+    "eer": "EER",
+}
+NO_FIGURE = "–"
+MARKS: dict[bool | None, str] = {True: "✓", False: "✗", None: "?"}
+MET_WORDS: dict[bool | None, str] = {True: "met", False: "missed", None: "undecided"}
+OUTCOME_WORDS: dict[Outcome, str] = {
+    "pass": "Pass",
+    "fail": "Fail",
+    "not_enough_evidence": "Not enough evidence",
+}
+
+
+def figure_name(metric: str) -> str:
+    """The name of a figure for people.
+
+    >>> figure_name("false_positive_rate"), figure_name("average_precision")
+    ('False-positive rate', 'Average precision')
+    """
+    return _NAMES.get(metric) or metric.replace("_", " ").capitalize()
+
+
+def figure_text(metric: str, value: float) -> str:
+    """A value of that figure for people; a dash where it is not defined.
+
+    Two decimals of a percentage: with one, 94.96 % would read as a 95.0 % that is missed.
+
+    >>> figure_text("recall", 0.87137), figure_text("auroc", 0.97634), figure_text("recall", float("nan"))
+    ('87.14 %', '0.9763', '–')
+    """
+    if isnan(value):
+        return NO_FIGURE
+    return f"{value:.4f}" if metric in _AREAS else f"{100 * value:.2f} %"
+
+
+def told_text(metric: str, value: float) -> str:
+    """As `figure_text`, with the word that people expect beside an AUROC from 0.97 on.
+
+    The word is about ranking alone: at a low prevalence an excellent AUROC goes with many false alarms.
+
+    >>> told_text("auroc", 0.9763), told_text("auroc", 0.96), told_text("recall", 0.98)
+    ('0.9763 (excellent)', '0.9600', '98.00 %')
+    """
+    word = " (excellent)" if metric == "auroc" and value >= 0.97 else ""
+    return figure_text(metric, value) + word
+
+
+def interval_text(metric: str, low: float, high: float) -> str:
+    """An interval of that figure for people.
+
+    >>> interval_text("recall", 0.7328, 0.9361)
+    '73.3 – 93.6 %'
+    """
+    if isnan(low) or isnan(high):
+        return NO_FIGURE
+    if metric in _AREAS:
+        return f"{low:.3f} – {high:.3f}"
+    return f"{100 * low:.1f} – {100 * high:.1f} %"
+
+
+def limit_text(metric: str, op: str, limit: float) -> str:
+    """A limit for people.
+
+    >>> limit_text("precision", ">=", 0.95), limit_text("auroc", ">=", 0.95)
+    ('≥ 95 %', '≥ 0.95')
+    """
+    sign = {">=": "≥", "<=": "≤"}[op]
+    return f"{sign} {limit:g}" if metric in _AREAS else f"{sign} {round(100 * limit, 6):g} %"
+
+
+def count_text(metric: str, n: int) -> str:
+    """What the count of a figure counts.
+
+    >>> count_text("precision", 47)
+    '47 flagged'
+    """
+    unit = {
+        "precision": "flagged",
+        "recall": "positive",
+        "false_negative_rate": "positive",
+        "average_precision": "positive",
+        "false_positive_rate": "negative",
+        "specificity": "negative",
+        "auroc": "rarer class",
+        "f1": "flagged or positive",
+    }.get(metric, "rows")
+    return f"{n:,} {unit}"
+
+
+def prevalence_text(*, n: int, n_positive: int) -> str:
+    """The share of positive rows, with its counts.
+
+    >>> prevalence_text(n=864, n_positive=44)
+    '5.09 % (44 of 864 rows positive)'
+    """
+    if n == 0:
+        return "unknown (no labelled rows)"
+    return f"{100 * n_positive / n:.2f} % ({n_positive:,} of {n:,} rows positive)"
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """What the gate said, and why, in a sentence or two."""
+    if verdict.outcome == "pass":
+        return f"Every target is met on {verdict.n:,} rows."
+    if verdict.outcome == "fail":
+        missed = [_against_limit(result) for result in verdict.targets if result.met is False]
+        return f"{_listed(missed)}."
+    if not verdict.targets:
+        return "The task asks for nothing, so there is nothing to pass."
+    if verdict.n_positive == 0:
+        found = f"None of the {verdict.n:,} labelled rows is positive" if verdict.n else "No row has a label"
+        return f"{found}, so the targets cannot be judged. Give labelled rows that hold the event."
+    undecided = [
+        f"{figure_name(result.name)} rests on {count_text(result.name, result.n)}"
+        for result in verdict.targets
+        if result.met is None
+    ]
+    return f"{_listed(undecided)}: too few to decide. Judge on more labelled rows."
+
+
+def _against_limit(result: TargetResult) -> str:
+    value = figure_text(result.name, result.value)
+    return f"{figure_name(result.name)} is {value}, asked is {limit_text(result.name, result.op, result.limit)}"
+
+
+def _listed(parts: list[str]) -> str:
+    return "; ".join(parts)

@@ -1,0 +1,243 @@
+"""A home: one folder, its apps, and the verbs."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from telltale.contract.app import App, Task
+from telltale.contract.errors import BundleError, NotFoundError
+from telltale.contract.schema import EventSchema
+from telltale.home.apps import find_event, find_task, installed_apps
+from telltale.home.evaluation import Evaluation, evaluate_rows
+from telltale.home.exports import write_training
+from telltale.home.settings import read_settings
+from telltale.models.bundle import load_bundle
+from telltale.models.runtime import ScoreRuntime
+from telltale.registry.registry import Registry
+from telltale.registry.versions import Version
+from telltale.retrain.training import TrainedVersion, train_and_register
+from telltale.storage.folder import Folder, open_folder
+from telltale.telemetry.event_store import EventStore, Stored
+from telltale.telemetry.validate import Checked
+from telltale.train.fit import Progress
+from telltale.train.sources import (
+    Simulation,
+    check_file,
+    rows_from_checked,
+    rows_simulated,
+    rows_stored,
+    rows_to_test,
+)
+from telltale.train.version import TrainingChoices, TrainingRows
+
+
+def silent(_what: str, _done: int, _of: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Home:
+    """Everything telltale keeps, and the verbs on it.
+
+    Args:
+        folder: an open folder.
+        apps: the apps it serves, by name.
+    """
+
+    def __init__(self, folder: Folder, apps: Mapping[str, App]) -> None:
+        self.folder = folder
+        self.apps = apps
+        self.registry = Registry(folder.state, folder.artifacts)
+
+    @cached_property
+    def events(self) -> EventStore:
+        """The stored events."""
+        return EventStore(self.folder.events)
+
+    def close(self) -> None:
+        """Close the databases."""
+        self.folder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def train(
+        self,
+        task: str,
+        *,
+        data: Path | None = None,
+        choices: TrainingChoices | None = None,
+        simulation: Simulation | None = None,
+        actor: str = "api",
+        progress: Progress = silent,
+    ) -> TrainedVersion:
+        """Train a version, judge it on held-out rows and register it, whatever the verdict.
+
+        Args:
+            task: `app/task`.
+            data: a file; None for stored events where they are enough, else simulated ones.
+            choices: estimator, parameters, tuning, seed.
+            simulation: how to make rows up; given, rows are simulated even where events are stored.
+            actor: who asks, for the ledger.
+            progress: told after each step.
+
+        Raises:
+            UsageError, SchemaError, NotEnoughDataError, NotFoundError: as their messages say.
+        """
+        app, found = find_task(self.apps, task)
+        chosen = choices or TrainingChoices()
+        rows = self.training_rows(app, found, data=data, simulation=simulation, seed=chosen.seed)
+        return self.train_on(app, found, rows, chosen, actor=actor, progress=progress)
+
+    def training_rows(
+        self, app: App, task: Task, *, data: Path | None, simulation: Simulation | None, seed: int
+    ) -> TrainingRows:
+        """The rows `train` would use; `seed` is for rows made up because nothing else is there."""
+        if data is not None:
+            return rows_from_checked("file", check_file(app.event(task.event), data), where=str(data))
+        stored = None if simulation is not None else rows_stored(self.events, app, task)
+        if stored is not None:
+            return rows_from_checked("store", stored, where=f"{app.name}/{task.event}")
+        return rows_simulated(app, task, simulation or Simulation(seed=seed))
+
+    def train_on(
+        self, app: App, task: Task, rows: TrainingRows, choices: TrainingChoices, *, actor: str, progress: Progress
+    ) -> TrainedVersion:
+        """Train, judge and register from rows at hand."""
+        return train_and_register(self.registry, app, task, rows, choices, actor=actor, progress=progress)
+
+    def write_training(self, trained: TrainedVersion, directory: Path, *, save_data: bool) -> dict[str, str]:
+        """Write the bundle, `training_metrics.json` and `model_config.json`, and with `save_data` the rows."""
+        return write_training(trained, self.apps[trained.version.app], directory, save_data=save_data)
+
+    def load(self, task: str, reference: str = "", *, threshold: float | None = None) -> tuple[str, ScoreRuntime]:
+        """A version ready to answer, and how it is written.
+
+        Args:
+            task: `app/task`.
+            reference: a number, a role, a label, or the directory of a bundle; "" for the champion, else the latest.
+            threshold: in place of the version's own.
+
+        Raises:
+            NotFoundError: nothing is meant by it.
+            BundleError: its files are missing, changed or broken.
+        """
+        app, found = find_task(self.apps, task)
+        directory = Path(reference) if reference else None
+        if directory is not None and (directory / "manifest.json").is_file():
+            bundle = load_bundle(directory)
+            if (bundle.manifest.app, bundle.manifest.task) != (app.name, found.name):
+                raise BundleError(
+                    f"the bundle is of {bundle.manifest.app}/{bundle.manifest.task}, not of {app.name}/{found.name}",
+                    where=reference,
+                    mend="Name the task that it was trained for, or another directory.",
+                )
+            return reference, ScoreRuntime(bundle, threshold=threshold)
+        version = self._resolve(app, found, reference)
+        bundle = load_bundle(version.path, expected=version.files)
+        return version.reference, ScoreRuntime(bundle, threshold=threshold)
+
+    def evaluate(
+        self,
+        task: str,
+        *,
+        reference: str = "",
+        data: Path | None = None,
+        days: float = 3.0,
+        seed: int = 0,
+        interval_s: float | None = None,
+    ) -> tuple[Evaluation, ScoreRuntime]:
+        """Judge a version on a file, or on simulated rows of other days and another seed.
+
+        Raises:
+            OverlapError: rows of the file were trained on.
+        """
+        app, found = find_task(self.apps, task)
+        name, runtime = self.load(task, reference)
+        if data is not None:
+            checked = check_file(app.event(found.event), data, columns=runtime.columns)
+        else:
+            checked = rows_to_test(app, found, days=days, seed=seed, interval_s=interval_s)
+            if set(checked.columns) != set(runtime.columns):
+                raise NotFoundError(
+                    f"it was trained on {list(runtime.columns)}, which no simulator makes",
+                    where=name,
+                    mend="Give rows with --data FILE.",
+                )
+        kind = "simulated" if data is None else "file"
+        return evaluate_rows(found, runtime, checked.frame, reference=name, data_kind=kind), runtime
+
+    def validate(self, event: str, path: Path, *, require_time: bool = False) -> Checked:
+        """Check a file's rows against an event, storing nothing."""
+        from telltale.telemetry.files import read_rows
+        from telltale.telemetry.validate import check_rows
+
+        _, schema = find_event(self.apps, event)
+        return check_rows(schema, read_rows(path), require_time=require_time)
+
+    def ingest(self, event: str, path: Path) -> tuple[Checked, Stored]:
+        """Store a file's good rows, and its bad ones with their reasons in the quarantine."""
+        app, schema = find_event(self.apps, event)
+        checked = self.validate(event, path, require_time=True)
+        return checked, self.store(app, schema, checked, source=str(path))
+
+    def store(self, app: App, schema: EventSchema, checked: Checked, *, source: str) -> Stored:
+        """Store checked rows and quarantine the bad ones."""
+        now = datetime.now(UTC)
+        stored = self.events.add(app.name, schema.name, checked.frame, checked.columns, source=source, now=now)
+        self.events.quarantine(app.name, schema.name, checked.quarantined, source=source, now=now)
+        return stored
+
+    def score(self, task: str, data: Path, *, reference: str = "") -> tuple[str, ScoreRuntime, Checked]:
+        """A version, and a file's rows checked for it."""
+        app, found = find_task(self.apps, task)
+        name, runtime = self.load(task, reference)
+        return name, runtime, check_file(app.event(found.event), data, columns=runtime.columns)
+
+    def promote(self, task: str, reference: str, *, actor: str, reason: str, override: bool = False) -> Version:
+        """Make a version the champion, once its files are whole and it has answered a self-test.
+
+        Raises:
+            GateError: the gate said "fail" and `override` is not set.
+            BundleError: it cannot be loaded; the present champion stays.
+        """
+        app, found = find_task(self.apps, task)
+        version = self._resolve(app, found, reference)
+        ScoreRuntime(load_bundle(version.path, expected=version.files)).self_test()
+        return self.registry.promote(
+            app.name,
+            found.name,
+            version.number,
+            actor=actor,
+            reason=reason,
+            now=datetime.now(UTC),
+            override=override,
+        )
+
+    def rollback(self, task: str, *, actor: str, reason: str) -> Version:
+        """Make the champion before the present one champion again."""
+        app, found = find_task(self.apps, task)
+        return self.registry.rollback(app.name, found.name, actor=actor, reason=reason, now=datetime.now(UTC))
+
+    def _resolve(self, app: App, task: Task, reference: str) -> Version:
+        if reference:
+            return self.registry.resolve(app.name, task.name, reference)
+        champion = self.registry.champion(app.name, task.name)
+        return champion or self.registry.resolve(app.name, task.name, "latest")
+
+
+def open_home(path: str | Path | None = None) -> Home:
+    """Open a home with every installed app.
+
+    Args:
+        path: the folder; None for TELLTALE_HOME, else `.telltale` here.
+    """
+    where = Path(path) if path is not None else Path(read_settings(Path.cwd())["TELLTALE_HOME"])
+    return Home(open_folder(where), installed_apps())

@@ -1,0 +1,61 @@
+"""Robust z: the largest absolute feature. The simple baseline that every model must stand beside, as a full citizen."""
+
+from collections.abc import Mapping
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telltale.contract.errors import BundleError
+from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores
+
+
+@final
+class RobustZ:
+    """Score: how many robust deviations the furthest feature is from its median; >= 0, without upper bound.
+
+    Not for: anomalies that are a matter of several features together.
+
+    References:
+        Iglewicz & Hoaglin, "How to Detect and Handle Outliers", ASQC 1993.
+    """
+
+    name = "robust_z"
+    defaults: Mapping[str, Parameter] = {"floor": 0.05}
+    search_space: Mapping[str, Choice] = {"floor": Choice(kind="float", low=0.01, high=0.5, log=True)}
+    grid: Mapping[str, tuple[Parameter, ...]] = {"floor": (0.02, 0.05, 0.1, 0.2)}
+
+    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+        """Medians and median absolute deviations of the rows not labelled positive; nothing is random."""
+        del seed
+        rows = features if labels is None else features[labels != 1]
+        values = rows.astype(np.float64)
+        centre = np.median(values, axis=0)
+        spread = 1.4826 * np.median(np.abs(values - centre), axis=0)
+        return Parts(arrays={"centre": centre, "spread": np.maximum(spread, float(parameters["floor"]))})
+
+    def load(self, parts: Parts) -> "LargestZ":
+        """A scorer from the two arrays."""
+        if not {"centre", "spread"} <= parts.arrays.keys():
+            raise BundleError("the bundle has no centre and spread", where=self.name, mend="Train the version again.")
+        return LargestZ(parts.arrays["centre"], parts.arrays["spread"])
+
+
+@final
+class LargestZ:
+    """The largest absolute standardised feature."""
+
+    def __init__(self, centre: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
+        self._centre = centre
+        self._spread = spread
+
+    def score(self, features: Features) -> Scores:
+        """One score per row."""
+        return np.asarray(np.max(np.abs(features - self._centre) / self._spread, axis=1), dtype=np.float64)
+
+    def score_one(self, features: Features) -> float:
+        """The score of one row, shape (1, k)."""
+        return float(np.max(np.abs(features - self._centre) / self._spread))
+
+
+ESTIMATOR: Final = RobustZ()

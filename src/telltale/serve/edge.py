@@ -1,0 +1,96 @@
+"""What is alive in a serving process, built once and handed down."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from telltale.contract.app import App
+from telltale.contract.errors import NotFoundError
+from telltale.monitor.feedback import FeedbackRow, write_feedback
+from telltale.monitor.live_metrics import LiveMetrics
+from telltale.monitor.prediction_log import PredictionLog, Record, ServedVersion
+from telltale.registry.registry import Registry
+from telltale.serve.app_references import load_apps
+from telltale.serve.intake import Intake
+from telltale.serve.keys import OperatorKey
+from telltale.serve.live_task import Place
+from telltale.serve.live_versions import LiveVersions
+from telltale.serve.settings import ServeSettings
+from telltale.storage.folder import Folder, open_folder
+from telltale.storage.group_commit import GroupCommit
+
+_logger = structlog.get_logger("telltale.serve.edge")
+
+
+class Edge:
+    """The open folder, the loaded versions, the queues in front of the tables.
+
+    Args:
+        settings: what the server was started with.
+        folder: the open home.
+        apps: whose tasks are served.
+    """
+
+    def __init__(self, settings: ServeSettings, folder: Folder, apps: Sequence[App]) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.apps = {app.name: app for app in apps}
+        self.key = OperatorKey(settings.operator_key)
+        self.metrics = LiveMetrics(CollectorRegistry())
+        self.registry = Registry(folder.state, folder.artifacts)
+        self.log = PredictionLog(folder.events, interval_s=settings.flush_s, observe=self._observe)
+        self.versions = LiveVersions(
+            self.registry, apps, self.log, interval_s=settings.refresh_s, thresholds=settings.thresholds
+        )
+        self.intake = Intake(folder.events)
+        self.feedback: GroupCommit[FeedbackRow] = GroupCommit(folder.events, write_feedback)
+        self.started_at = datetime.now(UTC)
+
+    def start(self) -> None:
+        """Load the champions and watch for promotions."""
+        if not self.key.is_set:
+            _logger.warning("open_to_this_machine", mend="Set TELLTALE_OPERATOR_KEY to ask for a key.")
+        self.versions.start()
+
+    def close(self) -> None:
+        """Write what waits and let go of everything."""
+        self.versions.close()
+        self.intake.close()
+        self.feedback.close()
+        self.log.close()
+        self.folder.close()
+
+    def place(self, app: str, task: str) -> Place:
+        """Where a task is served. Raises NotFoundError."""
+        try:
+            return self.versions.places[app, task]
+        except KeyError:
+            known = ", ".join(f"{place.app}/{place.task}" for place in self.versions.places.values())
+            raise NotFoundError(f"there is no task {app}/{task}", where="path", mend=f"There are: {known}.") from None
+
+    def _observe(self, records: Sequence[Record]) -> None:
+        self.metrics.observe(records)
+        # One line per flush and version in place of one per request, which would cost more than the answer.
+        counts: dict[ServedVersion, tuple[int, int, float]] = {}
+        for record in records:
+            n, n_positive, seconds = counts.get(record[0], (0, 0, 0.0))
+            counts[record[0]] = (n + 1, n_positive + record[5].decision, seconds + record[6])
+        for served, (n, n_positive, seconds) in counts.items():
+            _logger.info(
+                "answered",
+                app=served.app,
+                task=served.task,
+                version=served.version,
+                role=served.role,
+                n=n,
+                n_positive=n_positive,
+                mean_us=round(seconds / n * 1e6, 1),
+            )
+
+
+def open_edge(settings: ServeSettings) -> Edge:
+    """Open the home and everything on it; nothing is loaded before `start`."""
+    return Edge(settings, open_folder(Path(settings.home)), load_apps(settings.apps))

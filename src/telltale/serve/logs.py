@@ -1,0 +1,23 @@
+"""Logs as JSON lines on standard error: timestamp, level, event, context."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logs(*, level: str = "info") -> None:
+    """Send structlog to standard error as JSON lines. Called once per process, at its start."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # As plain text: the pretty one prints local variables, bodies and keys included.
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

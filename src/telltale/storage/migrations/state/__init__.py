@@ -1,0 +1,1 @@
+"""Revisions of state.db."""

@@ -1,0 +1,190 @@
+"""The tables of both databases, as SQLAlchemy Core sees them.
+
+They must say what the Alembic revisions build; a test compares the two. `values` is an SQL keyword and a method of
+SQLAlchemy's column collections: write `event.c["values"]`, and quote it in driver queries.
+"""
+
+from typing import Literal
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+Schema = Literal["state", "events"]
+
+STATE = MetaData()
+EVENTS = MetaData()
+METADATA: dict[Schema, MetaData] = {"state": STATE, "events": EVENTS}
+
+version = Table(
+    "version",
+    STATE,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("label", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("estimator", Text, nullable=False),
+    Column("data_kind", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("metrics", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Column("retired_us", BigInteger),
+    Column("removed_us", BigInteger),
+    UniqueConstraint("app", "task", "label", name="uq_version_label"),
+)
+
+ledger = Table(
+    "ledger",
+    STATE,
+    Column("id", Integer, primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("role_from", Text, nullable=False),
+    Column("role_to", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_ledger_task", "app", "task"),
+    sqlite_autoincrement=True,
+)
+
+role = Table(
+    "role",
+    STATE,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    UniqueConstraint("app", "task", "number", name="uq_role_number"),
+    ForeignKeyConstraint(
+        ["app", "task", "number"], ["version.app", "version.task", "version.number"], name="fk_role_version"
+    ),
+)
+
+schedule = Table(
+    "schedule",
+    STATE,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("cron", Text, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+slot = Table(
+    "slot",
+    STATE,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("result", Text),
+)
+
+lease = Table(
+    "lease",
+    STATE,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+)
+
+job = Table(
+    "job",
+    STATE,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+    Column("result", Text),
+    Index("ix_job_task", "app", "task", "started_us"),
+)
+
+event = Table(
+    "event",
+    EVENTS,
+    Column("id", Integer, primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("values", Text, nullable=False),
+    Column("label", Integer),
+    Column("received_us", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    UniqueConstraint("app", "event", "entity", "at_us", name="uq_event_row"),
+    Index("ix_event_time", "app", "event", "at_us"),
+)
+
+quarantine = Table(
+    "quarantine",
+    EVENTS,
+    Column("id", Integer, primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("line", Integer),
+    Column("reason", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Index("ix_quarantine_event", "app", "event", "at_us"),
+)
+
+prediction = Table(
+    "prediction",
+    EVENTS,
+    Column("id", Text, primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("entity", Text),
+    Column("at_us", BigInteger, nullable=False),
+    Column("values", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("decision", Boolean, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("latency_us", Integer, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Index("ix_prediction_entity", "app", "task", "entity", "at_us"),
+    Index("ix_prediction_received", "received_us"),
+)
+
+feedback = Table(
+    "feedback",
+    EVENTS,
+    Column("id", Integer, primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("prediction_id", Text),
+    Column("entity", Text),
+    Column("from_us", BigInteger),
+    Column("to_us", BigInteger),
+    Column("label", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Index("ix_feedback_prediction", "prediction_id"),
+    Index("ix_feedback_entity", "app", "task", "entity"),
+)

@@ -1,0 +1,41 @@
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+_REQUIRE_ALL = os.environ.get("TELLTALE_REQUIRE_ALL") == "1"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the person who runs the tests must not reach them."""
+    for variable in (
+        "TELLTALE_HOME",
+        "HOST",
+        "PORT",
+        "WORKERS",
+        "ANOMALY_THRESHOLD",
+        "TELLTALE_OPERATOR_KEY",
+        "LOG_LEVEL",
+    ):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real data sets; tests that need it are skipped where it is not."""
+    named = os.environ.get("TELLTALE_DATA", "")
+    if not named or not Path(named).is_dir():
+        pytest.skip("TELLTALE_DATA names no folder of data sets")
+    return Path(named).resolve()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where nothing may be left out, a skip is a failure, except of tests that need a graphics card."""
+    report = yield
+    if _REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail") and "gpu" not in item.keywords:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing may be: {report.longrepr}"
+    return report

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from numpy.typing import NDArray
+
+from telltale.contract.verdict import Target
+from telltale.evaluate.figures import spans_magnitudes, thinned
+from telltale.evaluate.plots import CAPTIONS, write_plots
+
+ALL = list(CAPTIONS)
+TARGETS = (Target(metric="precision", op=">=", limit=0.95),)
+
+
+def made_up(n: int = 400, share: float = 0.1) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    rng = np.random.default_rng(5)
+    labels = (rng.random(n) < share).astype(np.int8)
+    return labels, rng.normal(size=n) + 3 * labels
+
+
+def test_labelled_rows_give_every_promised_file(tmp_path: Path) -> None:
+    labels, scores = made_up()
+
+    files = write_plots(
+        tmp_path / "new" / "folder",
+        labels=labels,
+        scores=scores,
+        threshold=1.5,
+        targets=TARGETS,
+        importance={"error_rate_deviation": 0.2, "p99_latency_ms_change": -0.01},
+    )
+
+    assert list(files) == ALL
+    for name, path in files.items():
+        assert path.name == name
+        height, width = imread(path).shape[:2]
+        assert width == 921
+        assert height > 300
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    labels, scores = made_up()
+
+    first, second = (
+        write_plots(tmp_path / name, labels=labels, scores=scores, threshold=1.5, targets=TARGETS) for name in "ab"
+    )
+
+    assert {name: path.read_bytes() for name, path in first.items()} == {
+        name: path.read_bytes() for name, path in second.items()
+    }
+
+
+def test_rows_without_labels_give_the_scores_alone(tmp_path: Path) -> None:
+    files = write_plots(tmp_path, labels=None, scores=np.linspace(0, 1, 50), threshold=0.9)
+
+    assert list(files) == ["score_distribution.png"]
+
+
+def test_rows_of_one_class_give_no_curve_made_of_nothing(tmp_path: Path) -> None:
+    normal = write_plots(tmp_path / "a", labels=np.zeros(50, dtype=np.int8), scores=np.linspace(0, 1, 50), threshold=2)
+    positive = write_plots(tmp_path / "b", labels=np.ones(50, dtype=np.int8), scores=np.linspace(0, 1, 50), threshold=2)
+
+    assert set(normal) == {"confusion_matrix.png", "score_distribution.png"}
+    assert set(positive) == {*normal, "precision_recall_curve.png"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "threshold"),
+    [
+        ([0.0, 0.0], 0.0),
+        ([1.0, 1.0], 3.0),
+        ([1e-9, 5e6], 10.0),
+        ([1.0, 1.0, 1.0, 4000.0], -1.0),
+        ([-3.0, 900.0], 0.0),
+        ([5e-324, 1e300], 1.0),
+        ([1e15, 1e15 + 1], 1e15),
+    ],
+)
+def test_odd_scores_can_be_drawn(tmp_path: Path, scores: list[float], threshold: float) -> None:
+    labels = np.arange(len(scores), dtype=np.int8) % 2
+
+    files = write_plots(tmp_path, labels=labels, scores=np.array(scores), threshold=threshold, targets=TARGETS)
+
+    assert len(files) == 5
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    labels, scores = made_up()
+
+    write_plots(tmp_path, labels=labels, scores=scores, threshold=1.5)
+
+    assert dict(mpl.rcParams) == before
+
+
+def test_scores_over_magnitudes_get_a_logarithmic_axis_and_others_do_not() -> None:
+    assert spans_magnitudes(np.array([1.0, 2.0, 3.0, 400.0]))
+    assert not spans_magnitudes(np.array([0.0, 2.0, 3.0, 400.0]))
+    assert not spans_magnitudes(np.linspace(1, 2, 10))
+
+
+def test_a_long_curve_is_thinned_and_keeps_both_ends() -> None:
+    kept = thinned(1_000_000)
+
+    assert kept.size <= 1500
+    assert kept[0] == 0
+    assert kept[-1] == 999_999
+    assert (np.diff(kept) > 0).all()

@@ -1,0 +1,160 @@
+import asyncio
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from telltale.apps.helios import ANOMALY, APP
+from telltale.registry.registry import Registry
+from telltale.serve.asgi import make_asgi
+from telltale.serve.edge import Edge, open_edge
+from telltale.serve.management import make_management
+from telltale.serve.settings import ServeSettings
+from telltale.storage.folder import open_folder
+from telltale.telemetry.raw_rows import rows_from_objects
+from telltale.telemetry.validate import check_rows
+from telltale.train.version import Trained, TrainingChoices, TrainingRows, train_version
+
+NOW = datetime(2024, 12, 1, tzinfo=UTC)
+ROW: dict[str, Any] = {
+    "timestamp": "2024-01-03T14:30:00Z",
+    "service": "checkout",
+    "event_count": 1000,
+    "error_rate": 0.01,
+    "p50_latency_ms": 42.5,
+    "p95_latency_ms": 100.25,
+    "p99_latency_ms": 130.75,
+}
+
+
+@pytest.fixture
+def row() -> dict[str, Any]:
+    """A row as it usually is."""
+    return dict(ROW)
+
+
+@pytest.fixture
+def strange() -> dict[str, Any]:
+    """A row that no version could take for normal."""
+    return ROW | {"error_rate": 0.4, "p99_latency_ms": 4000}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
+    """Two versions of helios/anomaly, each of its own estimator, so that their scores differ."""
+    rows = APP.simulate("metrics", days=4, interval_s=300, anomaly_rate=0.05, seed=1, start=APP.start)
+    checked = check_rows(
+        APP.event("metrics"), rows_from_objects(rows.with_columns(rows["timestamp"].dt.to_string()).to_dicts()),
+        require_time=True,
+    )  # fmt: skip
+    data = TrainingRows(
+        kind="simulated", train=checked.frame[:864], held_out=checked.frame[864:], columns=checked.columns
+    )
+    folder = tmp_path_factory.mktemp("bundles")
+    return [
+        train_version(
+            APP, ANOMALY, data, TrainingChoices(estimator=name), directory=folder / name, progress=lambda *_: None
+        )
+        for name in ("robust_z", "isolation_forest")
+    ]
+
+
+@pytest.fixture
+def home(tmp_path: Path, trained: list[Trained]) -> Path:
+    """A folder with both versions registered and the first promoted."""
+    folder = open_folder(tmp_path / "home")
+    registry = Registry(folder.state, folder.artifacts)
+    for one in trained:
+        registry.register(
+            "helios",
+            "anomaly",
+            bundle=one.directory,
+            sha256=one.files.sha256,
+            files=one.files.files,
+            estimator=one.manifest.estimator,
+            data_kind="simulated",
+            outcome="pass",
+            metrics={},
+            facts={},
+            actor="test",
+            now=NOW,
+        )
+    registry.promote("helios", "anomaly", 1, actor="test", reason="first", now=NOW)
+    folder.close()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def settings(home: Path) -> ServeSettings:
+    return ServeSettings(home=str(home), apps=("telltale.apps.helios:APP",), flush_s=0.05)
+
+
+class Client:
+    """Requests to the whole application, without a socket."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self.edge: Edge = open_edge(settings)
+        self.edge.start()
+        self._runner = asyncio.Runner()
+        application: Any = make_asgi(self.edge, make_management(self.edge))
+        # A body of several messages would otherwise never be tried.
+        self._transport = httpx.ASGITransport(application)
+
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        kind = {"content-type": "application/json"} if method == "POST" else {}
+
+        async def send() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://test") as client:
+                return await client.request(method, path, content=content, headers=kind | headers)
+
+        return self._runner.run(send())
+
+    def post(self, path: str, body: object, **headers: str) -> httpx.Response:
+        return self.request("POST", path, body, **headers)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.request("GET", path, **headers)
+
+    def close(self) -> None:
+        self.edge.close()
+        self._runner.close()
+
+
+@pytest.fixture
+def open_client(settings: ServeSettings) -> Iterator[Callable[..., Client]]:
+    clients = []
+
+    def open_one(changed: ServeSettings = settings) -> Client:
+        clients.append(Client(changed))
+        return clients[-1]
+
+    yield open_one
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(open_client: Callable[..., Client]) -> Client:
+    return open_client()
+
+
+@pytest.fixture
+def damage(home: Path) -> Callable[[int], None]:
+    """Changes one byte of a registered version's arrays."""
+
+    def spoil(number: int) -> None:
+        file = home / "artifacts" / "helios" / "anomaly" / str(number) / "arrays.safetensors"
+        shutil.copy(file, file.with_suffix(".was"))
+        file.chmod(0o600)
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+        file.with_suffix(".was").unlink()
+
+    return spoil
