@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS ?= tests src
 
-.PHONY: demo setup test check bench system
+.PHONY: demo setup test lint check bench system
 
 demo: .venv/base
 	$(BIN)/telltale demo
@@ -23,13 +23,17 @@ setup: .venv/all
 test: setup
 	$(BIN)/python -m pytest $(TESTS)
 
-# Format, lint, types, import direction, house rules, and the fast tests: what every commit passes.
-check: setup
+# What a machine can say of the code without running it: format, lint, types, import direction, house rules.
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/house_rules.py
+	$(BIN)/python tools/write_settings.py --check
+
+# What every commit passes: lint and the fast tests.
+check: lint
 	$(BIN)/python -m pytest -q -m "not slow and not server" $(TESTS)
 
 bench: setup

@@ -39,6 +39,8 @@ def breaches(root: Path) -> Iterator[str]:
 def _line_breaches(name: str, lines: list[str]) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         for rule, pattern in _RULES:
+            if rule == "a pickle" and name.startswith("benchmarks/"):
+                continue  # a peer is run as its users run it
             if pattern.search(line.strip()):
                 yield f"{name}:{number}: {rule}"
 

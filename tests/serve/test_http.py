@@ -34,7 +34,7 @@ def test_a_positive_decision_comes_with_reasons(client: Any, strange: Row) -> No
 
     assert told["decision"] is True
     assert {reason["metric"] for reason in told["reasons"]} & {"error_rate", "p99_latency_ms"}
-    assert set(told["reasons"][0]) == {"metric", "value", "expected_low", "expected_high", "distance"}
+    assert set(told["reasons"][0]) == {"metric", "value", "expected_low", "expected_high", "distance", "against"}
 
 
 def test_explain_brings_reasons_to_a_negative_decision(client: Any, row: Row) -> None:

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from telltale.contract.errors import TelltaleError
+from telltale.contract.errors import TelltaleError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status."""
-    import click
+    import typer
+    from typer.exceptions import TyperException
 
     from telltale.cli.commands import cli
     from telltale.cli.console import tell_error
@@ -27,10 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TelltaleError as error:
         tell_error(error, as_json="--json" in given)
         return error.exit_status
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
+    except TyperException as error:
+        if str(error).startswith("Usage:"):  # a command without its arguments: the help is the answer
+            sys.stderr.write(f"{error}\n")
+            return 2
+        misuse = UsageError(str(error).rstrip("."), mend="See `telltale --help`, or `telltale COMMAND --help`.")
+        tell_error(misuse, as_json="--json" in given)
+        return misuse.exit_status
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is nobody to tell

@@ -3,7 +3,7 @@
 import typer
 from typer.main import get_command
 
-from telltale.cli import demo, evaluation, events, schedules, serving, training, versions
+from telltale.cli import demo, evaluation, events, labels, schedules, serving, training, versions
 
 _app = typer.Typer(
     name="telltale",
@@ -23,6 +23,7 @@ _app.command()(events.collect)
 _app.command()(events.validate)
 _app.command()(events.ingest)
 _app.command("export")(events.export)
+_app.command()(labels.feedback)
 _app.command()(training.train)
 _app.command()(evaluation.evaluate)
 _app.command()(evaluation.score)

@@ -1,6 +1,7 @@
 """What commands print: JSON for machines on standard output, tables for people, progress on standard error."""
 
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,18 +19,19 @@ from telltale.train.fit import Progress as ProgressCallback
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+# A pipe has no width of its own; tables must not be squeezed into eighty columns for it.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False)
 
 
 def print_json(document: object) -> None:
     """One JSON object and a line end on standard output."""
-    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(document, enc_hook=os.fspath).decode() + "\n")
 
 
 def say(text: str) -> None:
     """A line for people; square brackets in it are text."""
-    out.print(escape(text))
+    out.print(escape(text), soft_wrap=True)  # a terminal wraps by itself, and a pasted command stays one line
 
 
 def next_step(text: str) -> None:
@@ -51,7 +53,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
         title=title or None, box=None, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 2, 0, 0)
     )
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left")
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=column != columns[-1])
     for row in rows:
         made.add_row(*[escape(cell) for cell in row])
     return made

@@ -51,13 +51,17 @@ def demo(
     """Simulate, train, gate, promote, serve, send a day of traffic, and say what was found and why."""
     settings = read_settings(Path.cwd())
     summary: dict[str, object] = {}
-    with open_home() as home:
+    # A home of its own: made-up traffic must not end up among the events that people train on.
+    folder = Path(settings["TELLTALE_HOME"]) / "demo"
+    with open_home(folder) as home:
         tasks = [(app, task) for app in home.apps.values() for task in app.tasks]
         for app, task in tasks:
             summary[f"{app.name}/{task.name}"] = _train(home, app, task, quiet=as_json)
         home.folder.close()  # the server opens it anew, in a process of its own
         number = as_int(settings, "PORT") if port is None else port
-        with start_background(serve_settings(settings), host=settings["HOST"], port=number) as server:
+        with start_background(
+            serve_settings({**settings, "TELLTALE_HOME": str(folder)}), host=settings["HOST"], port=number
+        ) as server:
             for app, task in tasks:
                 found = _send_traffic(server.url, app, task, quiet=as_json)
                 summary[f"{app.name}/{task.name} traffic"] = _traffic_document(found)
@@ -66,7 +70,7 @@ def demo(
             if as_json:
                 print_json(summary | {"url": server.url})
                 return 0
-            _tell_where(server.url, tasks)
+            _tell_where(server.url, folder, tasks)
             if exit_when_done:
                 return 0
             next_step(f"look at {server.url}/docs and {server.url}/health; Ctrl-C ends the server")
@@ -86,7 +90,7 @@ def _train(home: Home, app: App, task: Task, *, quiet: bool) -> dict[str, object
         trained = home.train(address, simulation=Simulation(), actor="demo", progress=progress)
     number = trained.version.number
     evaluation, runtime = home.evaluate(address, reference=str(number))
-    directory = home.folder.path / "demo" / app.name / task.name
+    directory = home.folder.path / "evaluation" / app.name / task.name
     files = write_evaluation(evaluation, task, runtime, directory, save_predictions=True)
     if trained.version.outcome != "pass":
         raise GateError(
@@ -138,7 +142,8 @@ def _post(url: str, row: dict[str, object]) -> Prediction:
 
 def _sentence(reason: Reason) -> str:
     low, high = _number(reason.expected_low), _number(reason.expected_high)
-    return f"{reason.metric} {_number(reason.value)}, expected {low} to {high}"
+    after = " after the rows before" if reason.against == "rows before" else ""
+    return f"{reason.metric} {_number(reason.value)}, expected {low} to {high}{after}"
 
 
 def _number(value: float) -> str:
@@ -164,7 +169,7 @@ def _show_traffic(found: list[Found]) -> None:
     )
     told = [row for row in found if row.flagged or row.truth]
     rows = [(row.time[11:16], _word(row), f"{row.score:.3f}", row.why) for row in told[:_SHOWN]]
-    out.print(table("", ("time", "", "score", "why"), rows, right=("score",)))
+    out.print(table("", ("time", "what", "score", "why"), rows, right=("score",)))
     if len(told) > _SHOWN:
         say(f"… and {len(told) - _SHOWN} more.")
 
@@ -173,9 +178,10 @@ def _word(row: Found) -> str:
     return "found" if row.truth and row.flagged else "false alarm" if row.flagged else "missed"
 
 
-def _tell_where(url: str, tasks: list[tuple[App, Task]]) -> None:
+def _tell_where(url: str, folder: Path, tasks: list[tuple[App, Task]]) -> None:
     say("")
-    say(f"Serving on {url}. Try:")
+    say(f"Serving on {url} from {folder}. Try:")
     app, task = tasks[0]
     body = {"event_count": 1000, "error_rate": 0.18, "p50_latency_ms": 45, "p95_latency_ms": 90, "p99_latency_ms": 130}
+    say(f"  TELLTALE_HOME={folder} telltale history {app.name}/{task.name}")
     say(f"  curl -s {url}/v1/{app.name}/{task.name}/predict -d '{json.dumps(body)}'")

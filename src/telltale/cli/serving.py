@@ -92,4 +92,6 @@ def worker_of(home: Home) -> Worker:
         apps=home.apps,
         keep_versions=as_int(settings, "MAX_MODEL_VERSIONS"),
         keep_days=float(as_int(settings, "MODEL_RETENTION_DAYS")),
+        keep_event_days=float(as_int(settings, "EVENT_RETENTION_DAYS")),
+        keep_event_bytes=as_int(settings, "EVENT_RETENTION_GB") * 1_000_000_000,
     )

@@ -76,7 +76,7 @@ def train(
         out.print(verdict_line(trained.manifest.verdict))
         if files:
             say(f"Written to {output}: {', '.join(sorted(files))}")
-        _next(f"{app.name}/{found.name}", trained.version.number, trained.version.outcome)
+        _next(f"{app.name}/{found.name}", trained.version.number, trained.version.outcome, simulated=data is None)
     return 1 if trained.version.outcome == "fail" else 0
 
 
@@ -105,12 +105,11 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _next(task: str, number: int, outcome: str) -> None:
+def _next(task: str, number: int, outcome: str, *, simulated: bool) -> None:
     if outcome == "pass":
         next_step(f"telltale promote {task} --version {number}")
     elif outcome == "fail":
-        next_step(
-            f"telltale train {task} --days 14, or --grid-search; or see `telltale evaluate {task} --version {number} -o evaluation`"
-        )
+        more = "--days 14 or --grid-search" if simulated else "--grid-search or more rows"
+        next_step(f"look with `telltale evaluate {task} --version {number} -o evaluation`; train again with {more}")
     else:
         next_step(f'no labels, so no verdict. If you want it: telltale promote {task} --version {number} --reason "…"')

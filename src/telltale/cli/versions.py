@@ -80,7 +80,7 @@ def promote(
 ) -> int:
     """Make a version the champion; a running server takes it up by itself."""
     with open_home() as home:
-        done = home.promote(task, version, actor=_actor(), reason=reason, override=override)
+        done = home.promote(task, version, actor=actor_name(), reason=reason, override=override)
     if as_json:
         print_json({"version": done})
         return 0
@@ -92,7 +92,7 @@ def promote(
 def rollback(task: Task, reason: Reason = "", as_json: AsJson = False) -> int:
     """Make the champion before the present one champion again."""
     with open_home() as home:
-        done = home.rollback(task, actor=_actor(), reason=reason or "rollback")
+        done = home.rollback(task, actor=actor_name(), reason=reason or "rollback")
     if as_json:
         print_json({"version": done})
         return 0
@@ -133,7 +133,7 @@ def retire(task: Task, version: Number, reason: Reason = "", as_json: AsJson = F
         number = home.registry.resolve(app.name, found.name, version).number
         now = datetime.now(UTC)
         done = home.registry.retire(
-            app.name, found.name, number, actor=_actor(), reason=reason or "retired by hand", now=now
+            app.name, found.name, number, actor=actor_name(), reason=reason or "retired by hand", now=now
         )
     if as_json:
         print_json({"version": done})
@@ -161,5 +161,6 @@ def pin(
     return 0
 
 
-def _actor() -> str:
+def actor_name() -> str:
+    """Who is at the keyboard, for the history."""
     return f"cli:{getuser()}"

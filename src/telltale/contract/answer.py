@@ -23,10 +23,10 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a row scores high: a metric outside the range expected at that time.
+    """Why a row scores high: a metric outside the range expected at that time, or after the rows just before.
 
     `expected_low` and `expected_high` are in the unit of `value`. `distance` counts robust deviations from the middle
-    of the range, signed.
+    of the range, signed. `against` says what the range comes from.
     """
 
     metric: str
@@ -34,6 +34,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     expected_low: float
     expected_high: float
     distance: float
+    against: Literal["level", "rows before"] = "level"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,7 +118,7 @@ Step = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Change | Roll
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """How a distance is told to a person: a metric, and where its expected range comes from.
+    """How a distance or a change is told to a person: a metric, and where its expected range comes from.
 
     Args:
         distance: the column that counts spreads from the level.
@@ -127,6 +127,10 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
         log_scale: scale of the Log step between the metric and the distance; None where there is none.
         count: the count column of a RateDeviation; None where the distance is a plain Deviation.
         only_more: less than expected is never the event.
+        change: the Change column of the squashed distance, where it is the change that is told; else None.
+        squashed: the column that the change is of.
+        squash: scale of the Log step between the distance and `squashed`.
+        change_spread: the change's own spread on training rows.
     """
 
     distance: str
@@ -136,6 +140,10 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     log_scale: float | None = None
     count: str | None = None
     only_more: bool = False
+    change: str | None = None
+    squashed: str = ""
+    squash: float = 1.0
+    change_spread: float = 1.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,14 +27,18 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A target, the figure measured, and whether it is met; `met` is None where the evidence does not decide."""
+    """A target, the figure measured, and whether it is met.
+
+    `value`, `low` and `high` are None where the figure is not defined (it rests on no row), since JSON knows no NaN;
+    `met` is None where the evidence does not decide.
+    """
 
     name: str
     op: Operator
     limit: float
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None
+    high: float | None
     n: int
     met: bool | None
     goal: float | None = None

@@ -67,13 +67,17 @@ def _judge_target(target: Target, metrics: Mapping[str, Measured], *, minimum: i
         name=target.metric,
         op=target.op,
         limit=target.limit,
-        value=measured.value,
-        low=measured.low,
-        high=measured.high,
+        value=_defined(measured.value),
+        low=_defined(measured.low),
+        high=_defined(measured.high),
         n=measured.n,
         met=_is_met(target, measured, minimum=minimum),
         goal=target.goal,
     )
+
+
+def _defined(value: float) -> float | None:
+    return value if isfinite(value) else None
 
 
 def _is_met(target: Target, measured: Measured, *, minimum: int) -> bool | None:

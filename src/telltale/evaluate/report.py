@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
-from math import isfinite
 from pathlib import Path
 
 from telltale.contract.verdict import Measured, TargetResult, Verdict
@@ -140,7 +139,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _scale(result: TargetResult) -> str:
     """The interval as a bar and the limit as a tick, on the part of 0 to 1 that holds both."""
-    if not (result.n and isfinite(result.low) and isfinite(result.high)):
+    if result.value is None or result.low is None or result.high is None:
         return NO_FIGURE
     left, right = min(result.low, result.limit), max(result.high, result.limit)
     room = 0.12 * (right - left) or 0.05

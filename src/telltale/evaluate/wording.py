@@ -35,7 +35,7 @@ def figure_name(metric: str) -> str:
     return _NAMES.get(metric) or metric.replace("_", " ").capitalize()
 
 
-def figure_text(metric: str, value: float) -> str:
+def figure_text(metric: str, value: float | None) -> str:
     """A value of that figure for people; a dash where it is not defined.
 
     Two decimals of a percentage: with one, 94.96 % would read as a 95.0 % that is missed.
@@ -43,7 +43,7 @@ def figure_text(metric: str, value: float) -> str:
     >>> figure_text("recall", 0.87137), figure_text("auroc", 0.97634), figure_text("recall", float("nan"))
     ('87.14 %', '0.9763', '–')
     """
-    if isnan(value):
+    if value is None or isnan(value):
         return NO_FIGURE
     return f"{value:.4f}" if metric in _AREAS else f"{100 * value:.2f} %"
 
@@ -60,13 +60,13 @@ def told_text(metric: str, value: float) -> str:
     return figure_text(metric, value) + word
 
 
-def interval_text(metric: str, low: float, high: float) -> str:
+def interval_text(metric: str, low: float | None, high: float | None) -> str:
     """An interval of that figure for people.
 
     >>> interval_text("recall", 0.7328, 0.9361)
     '73.3 – 93.6 %'
     """
-    if isnan(low) or isnan(high):
+    if low is None or high is None or isnan(low) or isnan(high):
         return NO_FIGURE
     if metric in _AREAS:
         return f"{low:.3f} – {high:.3f}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from telltale.contract.errors import NotEnoughDataError
@@ -24,7 +25,7 @@ from telltale.contract.plan import (
     Step,
 )
 from telltale.features.frame import run_plan
-from telltale.features.levels import Calendar, Levels, calendars, choose_calendar, fit_levels
+from telltale.features.levels import Calendar, Levels, calendars, choose_calendar, fit_levels, robust_spread
 from telltale.telemetry.frames import ENTITY, LABEL, TIME
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,7 @@ class PlanDraft:
     steps: list[Step] = field(default_factory=list)
     explained: list[Explained] = field(default_factory=list)
     history: int = 0
+    _told_by: dict[str, Explained] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if LABEL in self.frame.columns:
@@ -96,17 +98,10 @@ class PlanDraft:
         level, spread = self._expect(column, looked_at, least=_least_spread(values, log_scale))
         distance = self._free(f"{column}_distance")
         self._add(Deviation(out=distance, column=looked_at, level=level, spread=spread))
-        self.explained.append(
-            Explained(
-                distance=distance,
-                metric=column,
-                level=level,
-                spread=spread,
-                log_scale=log_scale,
-                only_more=only_more,
-            )
+        told = Explained(
+            distance=distance, metric=column, level=level, spread=spread, log_scale=log_scale, only_more=only_more
         )
-        return self._squash(column, distance, only_more=only_more)
+        return self._squash(told)
 
     def rate_deviation(self, rate: str, count: str) -> str:
         """The same for a share of `count` events, weighed by the count; less than expected is never the event."""
@@ -116,14 +111,18 @@ class PlanDraft:
         distance = self._free(f"{rate}_distance")
         self._add(RateDeviation(out=distance, rate=rate, count=count, level=level, spread=spread))
         told = Explained(distance=distance, metric=rate, level=level, spread=spread, count=count, only_more=True)
-        self.explained.append(told)
-        return self._squash(rate, distance, only_more=True)
+        return self._squash(told)
 
     def change(self, column: str, *, window: int) -> str:
         """How far a column is from the median of the rows just before: `{column}_change`."""
         out = self._free(f"{column}_change")
         self._add(Change(out=out, column=column, window=window))
         self.history = max(self.history, window)
+        told = self._told_by.get(column)
+        if told is not None:
+            spread = robust_spread(np.abs(self._values(out)), floor=0.01)
+            changed = replace(told, change=out, squashed=column, squash=SQUASH, change_spread=spread)
+            self.explained.append(changed)
         return out
 
     def rolling(self, column: str, *, window: int) -> str:
@@ -169,13 +168,16 @@ class PlanDraft:
     def _values(self, column: str) -> Floats:
         return self.frame[column].to_numpy().astype(np.float64)
 
-    def _squash(self, column: str, distance: str, *, only_more: bool) -> str:
-        out = self._free(f"{column}_deviation")
-        if only_more:
-            excess = self._free(f"{column}_excess")
+    def _squash(self, told: Explained) -> str:
+        out = self._free(f"{told.metric}_deviation")
+        distance = told.distance
+        if told.only_more:
+            excess = self._free(f"{told.metric}_excess")
             self._add(Clip(out=excess, column=distance, low=LEAST_EXCESS))
             distance = excess
         self._add(Log(out=out, column=distance, scale=SQUASH))
+        self.explained.append(told)
+        self._told_by[out] = told
         return out
 
     def _expect(

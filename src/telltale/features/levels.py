@@ -94,7 +94,7 @@ def fit_levels(times_s: Floats, values: Floats, calendar: Calendar, *, floor: fl
     """
     level = fit_table(times_s, values, calendar)
     residuals = np.abs(values - read_table(level, times_s, calendar))
-    overall = _spread(residuals, floor)
+    overall = robust_spread(residuals, floor=floor)
     if calendar.slot_s == 0:
         return Levels(calendar=calendar, level=tuple(level.tolist()), spread=(overall,))
     # Spread is steadier than level and needs more rows: by hour of day, half way to the overall spread.
@@ -104,7 +104,7 @@ def fit_levels(times_s: Floats, values: Floats, calendar: Calendar, *, floor: fl
     spread = np.empty(n)
     for hour in range(24):
         rows = residuals[hour_of_slot[slot] == hour]
-        own = _spread(rows, floor) if len(rows) >= 20 else overall
+        own = robust_spread(rows, floor=floor) if len(rows) >= 20 else overall
         spread[hour_of_slot == hour] = np.sqrt(own * overall) if own < overall else own
     return Levels(calendar=calendar, level=tuple(level.tolist()), spread=tuple(spread.tolist()))
 
@@ -173,8 +173,8 @@ def _medians(slot: NDArray[np.int64], values: Floats, day: NDArray[np.int64], n:
     return table
 
 
-def _spread(residuals: Floats, floor: float) -> float:
-    """A robust standard deviation; the outer quantile keeps a metric that is mostly still from looking exact."""
+def robust_spread(residuals: Floats, *, floor: float) -> float:
+    """A robust standard deviation of absolute residuals, at least `floor`; the outer quantile keeps a metric that is mostly still from looking exact."""
     if len(residuals) == 0:
         return floor
     middle, outer = np.quantile(residuals, (0.5, 0.9))

@@ -18,32 +18,44 @@ def reasons(plan: Plan, value_of: Callable[[str], float]) -> tuple[Reason, ...]:
         plan: a fitted plan.
         value_of: the value of a named column of the plan at the row to be explained.
     """
-    told = [(_strangeness(item, value_of), item) for item in plan.explained]
-    told.sort(key=lambda pair: -pair[0])
-    outside = [item for strangeness, item in told if strangeness > _REACH]
-    return tuple(_reason(item, value_of) for item in (outside or [item for _, item in told[:1]])[:_AT_MOST])
+    told = sorted(((_distance(item, value_of), item) for item in plan.explained), key=lambda pair: -_size(*pair))
+    kept: dict[str, Reason] = {}
+    for distance, item in told:
+        if item.metric in kept or len(kept) == _AT_MOST or (kept and _size(distance, item) <= _REACH):
+            continue
+        kept[item.metric] = _reason(item, distance, value_of)
+    return tuple(kept.values())
 
 
-def _strangeness(item: Explained, value_of: Callable[[str], float]) -> float:
-    distance = value_of(item.distance)
+def _distance(item: Explained, value_of: Callable[[str], float]) -> float:
+    return value_of(item.distance) if item.change is None else value_of(item.change) / item.change_spread
+
+
+def _size(distance: float, item: Explained) -> float:
     return distance if item.only_more else abs(distance)
 
 
-def _reason(item: Explained, value_of: Callable[[str], float]) -> Reason:
+def _reason(item: Explained, distance: float, value_of: Callable[[str], float]) -> Reason:
     level, spread = value_of(item.level), value_of(item.spread)
     if item.count is not None:
         spread = math.sqrt(spread * spread + 0.25 / max(value_of(item.count), 1.0))
-    low, high = level - _REACH * spread, level + _REACH * spread
+    low, high = -_REACH, _REACH
+    if item.change is not None:
+        before = value_of(item.squashed) - value_of(item.change)
+        reach = _REACH * item.change_spread
+        low, high = _unlog(before - reach, item.squash), _unlog(before + reach, item.squash)
+    low, high = level + low * spread, level + high * spread
     if item.count is not None:
-        low, high = max(low, 0.0) ** 2, high**2
+        low, high = max(low, 0.0) ** 2, max(high, 0.0) ** 2
     elif item.log_scale is not None:
-        low, high = _unlog(max(low, 0.0), item.log_scale), _unlog(high, item.log_scale)
+        low, high = _unlog(max(low, 0.0), item.log_scale), _unlog(max(high, 0.0), item.log_scale)
     return Reason(
         metric=item.metric,
         value=value_of(item.metric),
         expected_low=low,
         expected_high=high,
-        distance=value_of(item.distance),
+        distance=distance,
+        against="level" if item.change is None else "rows before",
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from telltale.contract.app import App, Task
 from telltale.contract.errors import BundleError, NotFoundError
 from telltale.contract.schema import EventSchema
@@ -18,7 +20,9 @@ from telltale.models.bundle import load_bundle
 from telltale.models.runtime import ScoreRuntime
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
+from telltale.retrain.stored_rows import stored_rows
 from telltale.retrain.training import TrainedVersion, train_and_register
+from telltale.serve.logs import configure_logs
 from telltale.storage.folder import Folder, open_folder
 from telltale.telemetry.event_store import EventStore, Stored
 from telltale.telemetry.validate import Checked
@@ -28,7 +32,6 @@ from telltale.train.sources import (
     check_file,
     rows_from_checked,
     rows_simulated,
-    rows_stored,
     rows_to_test,
 )
 from telltale.train.version import TrainingChoices, TrainingRows
@@ -102,7 +105,7 @@ class Home:
         """The rows `train` would use; `seed` is for rows made up because nothing else is there."""
         if data is not None:
             return rows_from_checked("file", check_file(app.event(task.event), data), where=str(data))
-        stored = None if simulation is not None else rows_stored(self.events, app, task)
+        stored = None if simulation is not None else stored_rows(self.folder.events, app, task)
         if stored is not None:
             return rows_from_checked("store", stored, where=f"{app.name}/{task.event}")
         return rows_simulated(app, task, simulation or Simulation(seed=seed))
@@ -239,5 +242,7 @@ def open_home(path: str | Path | None = None) -> Home:
     Args:
         path: the folder; None for TELLTALE_HOME, else `.telltale` here.
     """
+    if not structlog.is_configured():
+        configure_logs(level="warning")  # a program that has set up its own logs keeps them
     where = Path(path) if path is not None else Path(read_settings(Path.cwd())["TELLTALE_HOME"])
     return Home(open_folder(where), installed_apps())

@@ -39,6 +39,8 @@ SETTINGS = (
     ),
     Setting(variable="MAX_MODEL_VERSIONS", default="10", meaning="versions kept per task"),
     Setting(variable="MODEL_RETENTION_DAYS", default="30", meaning="days a version is kept after it was made"),
+    Setting(variable="EVENT_RETENTION_DAYS", default="30", meaning="days a stored event is kept; labelled ones stay"),
+    Setting(variable="EVENT_RETENTION_GB", default="10", meaning="gigabytes of events kept, the oldest removed first"),
 )
 
 

@@ -15,6 +15,7 @@ from telltale.contract.estimator import Choice, Features, Parameter, Parameters,
 
 _OPSET: Final = {"": 21, "ai.onnx.ml": 3}
 _IR_VERSION: Final = 10
+_MOSTLY_LABELLED: Final = 0.5
 
 
 @final
@@ -53,18 +54,17 @@ class IsolationForest:
     def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
         """Fit on normal rows before a thin background.
 
-        Rows labelled positive are left out; where nothing is labelled, the `contamination` share that a first forest
-        scores highest is. A cut is drawn between the smallest and largest value of a node, so that beyond the normal
+        Rows labelled positive are left out; where fewer than half of the rows are labelled, so is the `contamination`
+        share that a first forest scores highest. A cut is drawn between the smallest and largest value of a node, so that beyond the normal
         rows there would be nothing to cut: `background` (as a share of the rows) uniform rows, reaching
         `background_width` times the normal range beyond it on either side, give the cuts room.
         """
         rng = np.random.default_rng(seed)
-        if labels is not None and (labels >= 0).any():
-            normal = features[labels != 1]
-        else:
-            first = _forest(features, parameters, seed)
-            keep = len(features) - round(len(features) * float(parameters["contamination"]))
-            normal = features[np.argsort(-first.score_samples(features), kind="stable")[:keep]]
+        normal = features if labels is None else features[labels != 1]
+        if labels is None or (labels >= 0).mean() < _MOSTLY_LABELLED:
+            first = _forest(normal, parameters, seed)
+            keep = len(normal) - round(len(normal) * float(parameters["contamination"]))
+            normal = normal[np.argsort(-first.score_samples(normal), kind="stable")[:keep]]
         low, high = normal.min(axis=0), normal.max(axis=0)
         # A feature that never moved gets room too, or no cut could ever tell when it does.
         width = np.where(high > low, high - low, np.float32(1.0))

@@ -87,7 +87,7 @@ def decode_manifest(content: bytes, *, where: str) -> Manifest:
                 mend="Upgrade telltale, or train the version again.",
             )
         return msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(
             f"manifest.json cannot be read ({error})", where=where, mend="Restore or retrain it."
         ) from error

@@ -14,6 +14,9 @@ from telltale.contract.estimator import Choice, Features, Parameter, Parameters,
 class RobustZ:
     """Score: how many robust deviations the furthest feature is from its median; >= 0, without upper bound.
 
+    A feature that is never negative in training is a magnitude, and less of it is never the event: without that, a row
+    whose history is not at hand, and whose changes are 0 for want of it, would stand out for being calm.
+
     Not for: anomalies that are a matter of several features together.
 
     References:
@@ -32,30 +35,37 @@ class RobustZ:
         values = rows.astype(np.float64)
         centre = np.median(values, axis=0)
         spread = 1.4826 * np.median(np.abs(values - centre), axis=0)
-        return Parts(arrays={"centre": centre, "spread": np.maximum(spread, float(parameters["floor"]))})
+        is_signed = np.asarray((values < 0).any(axis=0), dtype=np.float64)
+        least = np.maximum(spread, float(parameters["floor"]))
+        return Parts(arrays={"centre": centre, "spread": least, "is_signed": is_signed})
 
     def load(self, parts: Parts) -> "LargestZ":
-        """A scorer from the two arrays."""
-        if not {"centre", "spread"} <= parts.arrays.keys():
+        """A scorer from its arrays."""
+        if not {"centre", "spread", "is_signed"} <= parts.arrays.keys():
             raise BundleError("the bundle has no centre and spread", where=self.name, mend="Train the version again.")
-        return LargestZ(parts.arrays["centre"], parts.arrays["spread"])
+        return LargestZ(parts.arrays["centre"], parts.arrays["spread"], parts.arrays["is_signed"])
 
 
 @final
 class LargestZ:
-    """The largest absolute standardised feature."""
+    """The largest standardised feature: by its absolute value where `is_signed` is 1, upwards where it is 0."""
 
-    def __init__(self, centre: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
+    def __init__(
+        self, centre: NDArray[np.float64], spread: NDArray[np.float64], is_signed: NDArray[np.float64]
+    ) -> None:
         self._centre = centre
         self._spread = spread
+        self._downwards = -is_signed
 
     def score(self, features: Features) -> Scores:
         """One score per row."""
-        return np.asarray(np.max(np.abs(features - self._centre) / self._spread, axis=1), dtype=np.float64)
+        z = (features - self._centre) / self._spread
+        return np.asarray(np.max(np.maximum(z, z * self._downwards), axis=1), dtype=np.float64)
 
     def score_one(self, features: Features) -> float:
         """The score of one row, shape (1, k)."""
-        return float(np.max(np.abs(features - self._centre) / self._spread))
+        z = (features - self._centre) / self._spread
+        return float(np.max(np.maximum(z, z * self._downwards)))
 
 
 ESTIMATOR: Final = RobustZ()

@@ -15,7 +15,7 @@ from telltale.models.manifest import Manifest
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
 from telltale.train.fit import Progress
-from telltale.train.version import TrainingChoices, TrainingRows, figure_or_none, train_version
+from telltale.train.version import TrainingChoices, TrainingRows, train_version
 
 _logger = structlog.get_logger("telltale.retrain.training")
 
@@ -102,8 +102,6 @@ def train_and_register(
 
 
 def targets_document(verdict: Verdict) -> list[dict[str, object]]:
-    """Targets as JSON objects, figures that are not defined as null."""
-    return [
-        {name: figure_or_none(value) for name, value in msgspec.to_builtins(result).items()}
-        for result in verdict.targets
-    ]
+    """Targets as JSON objects."""
+    documents: list[dict[str, object]] = msgspec.to_builtins(verdict.targets)
+    return documents

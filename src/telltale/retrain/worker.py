@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,14 +20,16 @@ from telltale.registry.versions import Version
 from telltale.retrain.comparison import Comparison, compare
 from telltale.retrain.cron import latest_slot
 from telltale.retrain.schedules import Schedule, declare_schedules, read_schedules
+from telltale.retrain.stored_rows import stored_rows
 from telltale.retrain.training import train_and_register
 from telltale.storage.folder import Folder
 from telltale.storage.leases import claim_slot, finish_slot
 from telltale.telemetry.event_store import EventStore
-from telltale.train.sources import rows_from_checked, rows_stored
+from telltale.train.sources import rows_from_checked
 from telltale.train.version import TrainingChoices
 
 ACTOR = "schedule"
+_TIDY_EVERY_S = 3_600.0
 
 _logger = structlog.get_logger("telltale.retrain.worker")
 
@@ -47,13 +50,16 @@ class Worker:
     Args:
         folder: the home.
         apps: whose tasks are retrained.
-        keep_versions, keep_days: retention after each retraining.
+        keep_versions, keep_days: versions kept per task, and for how long after they were made.
+        keep_event_days, keep_event_bytes: events kept; labelled ones stay.
     """
 
     folder: Folder
     apps: Mapping[str, App]
     keep_versions: int = 10
     keep_days: float = 30.0
+    keep_event_days: float = 30.0
+    keep_event_bytes: int = 10_000_000_000
 
     @property
     def registry(self) -> Registry:
@@ -63,10 +69,29 @@ class Worker:
     def run(self, stop: threading.Event, *, poll_s: float = 5.0) -> None:
         """Look for due work until told to stop."""
         declare_schedules(self.folder.state, self.apps.values(), now=datetime.now(UTC))
+        tidied_at = float("-inf")
         while True:
             self.run_due(now=datetime.now(UTC))
+            if time.monotonic() - tidied_at > _TIDY_EVERY_S:
+                self.tidy(now=datetime.now(UTC))
+                tidied_at = time.monotonic()
             if stop.wait(poll_s):
                 return
+
+    def tidy(self, *, now: datetime) -> None:
+        """Remove what retention says: old events that carry no label, and the files of old versions that are not live."""
+        trimmed = EventStore(self.folder.events).trim(
+            max_age_days=self.keep_event_days, max_bytes=self.keep_event_bytes, now=now
+        )
+        removed = [
+            version.reference
+            for app in self.apps.values()
+            for task in app.tasks
+            for version in self.registry.sweep(
+                app.name, task.name, keep=self.keep_versions, max_age_days=self.keep_days, now=now
+            )
+        ]
+        _logger.info("tidied", events=msgspec.to_builtins(trimmed), versions=removed)
 
     def run_due(self, *, now: datetime) -> list[Retraining]:
         """Do all that is due and not claimed by another process."""
@@ -86,10 +111,9 @@ class Worker:
 
         Nothing is trained on simulated rows here: nobody is there to notice.
         """
-        store = EventStore(self.folder.events)
-        checked = rows_stored(store, app, task)
+        checked = stored_rows(self.folder.events, app, task)
         if checked is None:
-            n = store.count(app.name, task.event)
+            n = EventStore(self.folder.events).count(app.name, task.event)
             return Retraining(action="skip", reason=f"{n} events are stored; {task.minimum_rows} are needed")
         rows = rows_from_checked("store", checked, where=f"{app.name}/{task.event}")
         trained = train_and_register(
@@ -109,9 +133,6 @@ class Worker:
             now = datetime.now(UTC)
             number = trained.version.number
             self.registry.promote(app.name, task.name, number, actor=actor, reason=found.reason, now=now)
-        self.registry.sweep(
-            app.name, task.name, keep=self.keep_versions, max_age_days=self.keep_days, now=datetime.now(UTC)
-        )
         return Retraining(action=found.action, reason=found.reason, version=trained.version.number, comparison=found)
 
     def _run_slot(self, schedule: Schedule, at: datetime) -> Retraining | None:

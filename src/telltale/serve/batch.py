@@ -27,6 +27,9 @@ async def predict_batch(
 ) -> AsyncIterator[bytes]:
     """Answer newline-delimited JSON: each line as `predict` would, all by the version that was live at the start.
 
+    Answers flow while the body still comes in, and a client that does not read them is no longer read from: one that
+    sends everything before it reads must keep its bodies below some 5 MB.
+
     Blank lines are left out. A line that cannot be answered gives `{"line": N, "error": {...}}` in its place; the
     others go on.
 

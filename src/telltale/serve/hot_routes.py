@@ -41,10 +41,11 @@ def hot_routes(edge: Edge) -> dict[str, AsgiApplication]:
 def _predict_route(edge: Edge, place: Place) -> AsgiApplication:
     limit = edge.settings.max_body_bytes
 
-    async def route(_scope: Scope, receive: Receive, send: Send) -> None:
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         body = message.get("body", b"")
-        if message.get("more_body") or len(body) > limit:
+        # Granian says of every body that more will come; asking for the nothing that is left costs a tenth of a request.
+        if (message.get("more_body") and not _is_all(scope, body)) or len(body) > limit:
             body = await _whole(receive, message, limit)
         status, answer = predict(place, body)
         await send_answer(send, status, answer)
@@ -93,6 +94,11 @@ def _feedback_route(edge: Edge) -> AsgiApplication:
         await send_answer(send, 200, msgspec.json.encode(kept))
 
     return route
+
+
+def _is_all(scope: Scope, body: bytes) -> bool:
+    length = b"%d" % len(body)
+    return any(value == length for name, value in scope["headers"] if name == b"content-length")
 
 
 async def send_answer(send: Send, status: int, body: bytes) -> None:

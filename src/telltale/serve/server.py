@@ -156,6 +156,7 @@ def _check_port(host: str, port: int) -> int:
 
 def _await_ready(url: str, child: "subprocess.Popen[bytes]", within_s: float) -> None:
     give_up_at = time.monotonic() + within_s
+    told = ""
     while time.monotonic() < give_up_at:
         if child.poll() is not None:
             raise TelltaleError(
@@ -166,11 +167,22 @@ def _await_ready(url: str, child: "subprocess.Popen[bytes]", within_s: float) ->
         try:
             with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - our own address
                 return
-        except (urllib.error.URLError, OSError):
+        except urllib.error.HTTPError as refusal:
+            faults = msgspec.json.decode(refusal.read(), type=_Unready).faults
+            told = "".join(f"; {task}: {fault}" for task, fault in faults.items())
+            refusal.close()
+            time.sleep(0.1)
+        except OSError:
             time.sleep(0.02)
     raise TelltaleError(
-        f"the server was not ready within {within_s:g} s", where=url, mend="Run `telltale serve` to see what it says."
+        f"the server was not ready within {within_s:g} s{told}",
+        where=url,
+        mend="Run `telltale serve` to see what it says.",
     )
+
+
+class _Unready(msgspec.Struct):
+    faults: dict[str, str] = {}
 
 
 class _Started(msgspec.Struct):

@@ -1,17 +1,20 @@
 """Rows, features and manifests that the checks work on."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from telltale.contract.answer import Input
 from telltale.contract.app import App, Task
 from telltale.contract.estimator import Features, Scores
 from telltale.contract.plan import Plan
 from telltale.contract.schema import Column, EventSchema
 from telltale.contract.verdict import Verdict
 from telltale.models.manifest import Manifest, OperatingPoint, TrainedOn
+from telltale.models.runtime import ScoreRuntime
 from telltale.telemetry.frames import ENTITY, LABEL, TIME, sort_checked
 from telltale.train.sources import Simulation, check_simulated
 from telltale.train.version import TrainingRows
@@ -105,3 +108,14 @@ def epoch_s(frame: pl.DataFrame) -> list[float]:
 def known_labels(frame: pl.DataFrame) -> NDArray[np.int8]:
     """Labels of simulated rows, which all have one."""
     return frame[LABEL].to_numpy().astype(np.int8)
+
+
+def windows(runtime: ScoreRuntime, frame: pl.DataFrame, places: Sequence[int]) -> list[Input]:
+    """Inputs for the rows at these places of a checked frame, each with the history that its entity has there."""
+    rows, times, entities = frame.select(runtime.columns).rows(), epoch_s(frame), frame[ENTITY].to_list()
+    starts = {entity: entities.index(entity) for entity in set(entities)}
+    found = []
+    for i in places:
+        first = max(starts[entities[i]], i - runtime.history)
+        found.append(Input(rows=rows[first : i + 1], times=times[first : i + 1], entity=entities[i] or None))
+    return found

@@ -66,11 +66,11 @@ class TrainedTask:
 
 
 def train_sample(app: App, task: Task, estimator: str, directory: Path, *, seed: int) -> str:
-    """Train on simulated rows into a directory; the bundle's SHA-256."""
+    """Train on simulated rows into a directory, model and rows by the same seed; the bundle's SHA-256."""
     trained = train_version(
         app,
         task,
-        sample_rows(app, task),
+        sample_rows(app, task, seed=seed),
         TrainingChoices(estimator=estimator, seed=seed),
         directory=directory,
         progress=lambda _what, _done, _of: None,

@@ -9,7 +9,6 @@ import polars as pl
 from telltale.contract.app import App, Task
 from telltale.contract.errors import NotEnoughDataError
 from telltale.contract.schema import EventSchema
-from telltale.telemetry.event_store import EventStore
 from telltale.telemetry.files import read_rows
 from telltale.telemetry.frames import LABEL, LINE
 from telltale.telemetry.raw_rows import RawRows
@@ -25,6 +24,8 @@ GAP_ROWS = 12
 _JUDGED_DAYS = 7.0
 # Seeds of rows to be judged on lie far from those people give for training.
 _JUDGED_SEED, _TEST_SEED = 1_000_003, 2_000_003
+# A Friday a year on: three days of it hold a working day and a weekend.
+_TEST_DAYS_LATER = 368.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,16 +90,7 @@ def rows_from_checked(kind: str, checked: Checked, *, where: str) -> TrainingRow
     )
 
 
-def rows_stored(store: EventStore, app: App, task: Task) -> Checked | None:
-    """The stored events, or None where they are fewer than the task's minimum."""
-    if store.count(app.name, task.event) < task.minimum_rows:
-        return None
-    columns = store.columns(app.name, task.event)
-    frame = store.frame(app.name, task.event, columns=columns)
-    return Checked(frame=frame, columns=columns, quarantined=(), ignored={}, n_read=frame.height)
-
-
 def rows_to_test(app: App, task: Task, *, days: float, seed: int, interval_s: float | None) -> Checked:
     """Simulated rows that no version was trained or judged on: other seed, later days."""
     how = Simulation(days=days, interval_s=interval_s, seed=seed + _TEST_SEED)
-    return check_simulated(app, task.event, how, days_later=364.0)
+    return check_simulated(app, task.event, how, days_later=_TEST_DAYS_LATER)

@@ -56,7 +56,8 @@ def threshold_from_tail(scores: Scores, *, false_alarms_per_day: float, rows_per
     """The cut that normal rows would pass as often as the alert budget allows, if their tail is exponential.
 
     The tail is drawn through the 60 % and the 90 % quantile of the scores, where a few per cent of anomalies do not
-    reach, and extended.
+    reach, and extended; no further than one alarm in as many rows as there are scores. A budget finer than that is not
+    in these rows to be kept, and a score that is bounded would never reach the cut.
 
     Args:
         scores: of rows that the scoring model has not been fitted on; unlabelled.
@@ -67,7 +68,7 @@ def threshold_from_tail(scores: Scores, *, false_alarms_per_day: float, rows_per
     >>> round(threshold_from_tail(normal, false_alarms_per_day=1, rows_per_day=1_000), 1)
     6.9
     """
-    share = min(false_alarms_per_day / rows_per_day, 1.0 - _TO)
+    share = min(max(false_alarms_per_day / rows_per_day, 1.0 / len(scores)), 1.0 - _TO)
     start, end = np.quantile(scores, (_FROM, _TO))
     scale = (end - start) / np.log((1.0 - _FROM) / (1.0 - _TO))
     # Where most scores are the same (a metric that never moves) no tail can be drawn, and every row must not be flagged.

@@ -1,41 +1,52 @@
-"""Tuning: parameters chosen on training rows alone, by average precision over rows left out of each fit."""
+"""Tuning: parameters chosen on training rows alone, by average precision over rows left out of each fit.
+
+Among many trials the best one is partly lucky. It is fitted once more under another seed, beside the parameters tuned
+from, and takes their place only where it is still better, by more than the gain's standard error over resampled rows.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from telltale.contract.errors import UsageError
-from telltale.contract.estimator import Choice, Estimator, Parameter
+from telltale.contract.estimator import Choice, Estimator, Parameter, Scores
 from telltale.evaluate.metrics import average_precision
 from telltale.train.fit import Prepared, Progress, left_out_scores
 
 if TYPE_CHECKING:
     import optuna
 
+_RESAMPLES = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One set of parameters and what it is worth."""
+    """One set of parameters, the scores of the labelled rows left out, and what they are worth."""
 
     parameters: dict[str, Parameter]
+    scores: Scores
     average_precision: float
 
 
 def grid_search(
     estimator: Estimator, prepared: Prepared, base: Mapping[str, Parameter], *, seed: int, progress: Progress
 ) -> Trial:
-    """Try every combination of the estimator's grid; the best, the first where several are equal."""
+    """Try every combination of the estimator's grid; the best, or `base` where none is clearly better.
+
+    Raises:
+        UsageError: no row is labelled.
+    """
+    first = best = _try(estimator, prepared, dict(base), seed=seed)
     combinations = list(_combinations(estimator.grid))
-    best: Trial | None = None
     for done, combination in enumerate(combinations):
         progress("grid search", done, len(combinations))
-        trial = _try(estimator, prepared, {**base, **combination}, seed=seed)
-        if best is None or trial.average_precision > best.average_precision:
-            best = trial
+        best = _better(best, _try(estimator, prepared, {**base, **combination}, seed=seed))
     progress("grid search", len(combinations), len(combinations))
-    assert best is not None  # an estimator has at least one combination
-    return best
+    return _clearly_better(estimator, prepared, first, best, seed=seed)
 
 
 def tune(
@@ -47,7 +58,7 @@ def tune(
     seed: int,
     progress: Progress,
 ) -> Trial:
-    """Search the estimator's space with Optuna's tree-structured Parzen estimator, the defaults tried first.
+    """Search the estimator's space with Optuna's tree-structured Parzen estimator, `base` tried first.
 
     Raises:
         UsageError: fewer than one trial is asked for, or no row is labelled.
@@ -61,17 +72,46 @@ def tune(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    study.enqueue_trial({name: base[name] for name in estimator.search_space if name in base})
+    study.enqueue_trial({name: base[name] for name in estimator.search_space})
+    first = best = _try(estimator, prepared, dict(base), seed=seed)
     for done in range(n_trials):
         progress("tuning", done, n_trials)
-        trial = study.ask()
-        tried = {name: _suggest(trial, name, choice) for name, choice in estimator.search_space.items()}
-        study.tell(trial, _try(estimator, prepared, {**base, **tried}, seed=seed).average_precision)
+        asked = study.ask()
+        tried = {name: _suggest(asked, name, choice) for name, choice in estimator.search_space.items()}
+        trial = first if done == 0 else _try(estimator, prepared, {**base, **tried}, seed=seed)
+        study.tell(asked, trial.average_precision)
+        best = _better(best, trial)
     progress("tuning", n_trials, n_trials)
-    return Trial(parameters={**base, **study.best_params}, average_precision=float(study.best_value))
+    return _clearly_better(estimator, prepared, first, best, seed=seed)
 
 
 def _try(estimator: Estimator, prepared: Prepared, parameters: dict[str, Parameter], *, seed: int) -> Trial:
+    labels = _known_labels(prepared)
+    scores = left_out_scores(estimator, prepared, parameters, seed=seed)[_known(prepared)]
+    return Trial(parameters=parameters, scores=scores, average_precision=average_precision(labels, scores))
+
+
+def _better(one: Trial, other: Trial) -> Trial:
+    return other if other.average_precision > one.average_precision else one
+
+
+def _clearly_better(estimator: Estimator, prepared: Prepared, first: Trial, best: Trial, *, seed: int) -> Trial:
+    """`best` where it is clearly better than `first` under a seed that had no part in choosing it."""
+    if best.parameters == first.parameters:
+        return first
+    old, new = (_try(estimator, prepared, trial.parameters, seed=seed + 1).scores for trial in (first, best))
+    labels = _known_labels(prepared)
+    rng = np.random.default_rng(seed)
+    gains = []
+    for _ in range(_RESAMPLES):
+        rows = rng.integers(0, len(labels), len(labels))
+        if (labels[rows] == 1).any():
+            drawn = labels[rows]
+            gains.append(average_precision(drawn, new[rows]) - average_precision(drawn, old[rows]))
+    return best if np.mean(gains) > np.std(gains) else first
+
+
+def _known(prepared: Prepared) -> NDArray[np.bool_]:
     labels = prepared.labels
     if labels is None or not (labels == 1).any() or not (labels == 0).any():
         raise UsageError(
@@ -79,9 +119,13 @@ def _try(estimator: Estimator, prepared: Prepared, parameters: dict[str, Paramet
             where="tune",
             mend="Add the label column to the data, or train without --tune and --grid-search.",
         )
-    scores = left_out_scores(estimator, prepared, parameters, seed=seed)
-    known = labels >= 0
-    return Trial(parameters=parameters, average_precision=average_precision(labels[known], scores[known]))
+    return labels >= 0
+
+
+def _known_labels(prepared: Prepared) -> NDArray[np.int8]:
+    known = _known(prepared)
+    assert prepared.labels is not None  # _known has looked
+    return prepared.labels[known]
 
 
 def _combinations(grid: Mapping[str, tuple[Parameter, ...]]) -> Iterator[dict[str, Parameter]]:

@@ -1,0 +1,90 @@
+"""Which benchmarks there are, and what each is asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from telltale.contract.errors import UsageError
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command line asked for.
+
+    Args:
+        data: folder of cases, or None for the benchmark's own.
+        test: folder of other cases to score after fitting on all of `data`, or None.
+        quick: under 20 s, for a check that it runs.
+        grid: the table of grid searches as well.
+        task: `app/task` to be served, or "" for the benchmark's own.
+        rate: requests per second at which the latency is measured as well, or None.
+    """
+
+    data: Path | None = None
+    test: Path | None = None
+    quick: bool = False
+    grid: bool = False
+    task: str = ""
+    rate: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """One benchmark.
+
+    Args:
+        title: a line for people.
+        shown: metrics in tables and pictures, the leading one first.
+        lower_is_better: those of them.
+        options: fields of `Asked` it takes beside `quick`.
+    """
+
+    title: str
+    shown: tuple[str, ...]
+    lower_is_better: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
+
+
+BENCHMARKS = {
+    "helios": Benchmark(
+        title="Anomalies of a service's metrics: ours and plain detectors",
+        shown=("precision", "recall", "false_positive_rate", "average_precision"),
+        lower_is_better=frozenset({"false_positive_rate"}),
+        options=frozenset({"data", "test", "grid"}),
+    ),
+    "latency": Benchmark(
+        title="One row through one forest: ours, scikit-learn, stock ONNX",
+        shown=("single_row_us", "forest_us"),
+        lower_is_better=frozenset({"single_row_us", "forest_us"}),
+    ),
+    "serve": Benchmark(
+        title="Predictions over HTTP: ours, a server that answers a constant, FastAPI",
+        shown=("requests_per_s", "p50_ms", "p99_ms", "rss_mb"),
+        lower_is_better=frozenset({"p50_ms", "p99_ms", "rss_mb", "start_s"}),
+        options=frozenset({"task", "rate"}),
+    ),
+}
+
+
+def load(name: str) -> Callable[..., dict[str, Any]]:
+    """The benchmark's `run`."""
+    return cast("Callable[..., dict[str, Any]]", import_module(f"benchmarks.{name}").run)
+
+
+def run(name: str, asked: Asked, *, progress: Progress) -> dict[str, Any]:
+    """Run a benchmark. Raises UsageError where it is asked for what it does not do."""
+    benchmark = BENCHMARKS[name]
+    defaults = Asked()
+    given = {
+        option: value
+        for option in ("data", "test", "grid", "task", "rate")
+        if (value := getattr(asked, option)) != getattr(defaults, option)
+    }
+    unknown = given.keys() - benchmark.options
+    if unknown:
+        raise UsageError.not_one_of(f"--{min(unknown)}", [f"--{o}" for o in benchmark.options], where=name)
+    return load(name)(quick=asked.quick, progress=progress, **given)

@@ -1,0 +1,187 @@
+"""What every app promises (`telltale.contract.app`), beside what its trained versions do (`runtime_checks`)."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from telltale.contract.app import App
+from telltale.contract.errors import UsageError
+from telltale.contract.plan import Plan
+from telltale.evaluate.gate import judge
+from telltale.evaluate.metrics import detection_metrics
+from telltale.features.frame import feature_matrix
+from telltale.models.estimators import estimator_named
+from telltale.telemetry.frames import LABEL
+from telltale.testing.processes import in_another_process
+from telltale.testing.refusals import assert_refused
+from telltale.testing.samples import known_labels, sample_rows
+from telltale.train.sources import Simulation, check_simulated, simulated
+
+AppCheck = Callable[[App], None]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_N_ROWS = 600
+_RATE = 0.1
+
+
+def check_names_can_stand_in_an_address(app: App) -> None:
+    """Names of the app, its events and its tasks are lower-case words, and none is there twice."""
+    for names in ([app.name], [event.name for event in app.events], [task.name for task in app.tasks]):
+        assert len(set(names)) == len(names), f"{names}: one is there twice"
+        for name in names:
+            assert _NAME.fullmatch(name), f"{name!r} cannot stand in an address such as app/task"
+    assert app.title.strip(), "the app has no title"
+
+
+def check_tasks_name_what_there_is(app: App) -> None:
+    """A task names an event of the app, known estimators, metrics that are measured, and numbers that make sense."""
+    assert app.tasks, "the app decides nothing"
+    measured = detection_metrics(np.array([0, 1], dtype=np.int8), np.array([0.0, 1.0]), 0.5).metrics
+    for task in app.tasks:
+        app.event(task.event)
+        for name in task.estimators:
+            estimator_named(name)
+        judge(task.targets, measured, n=2, n_positive=1)  # raises UsageError for a metric that is not measured
+        assert task.minimum_rows > 0, f"{task.name}: a minimum of {task.minimum_rows} rows"
+        assert task.false_alarms_per_day > 0, f"{task.name}: a budget of {task.false_alarms_per_day} false alarms a day"
+        assert len(task.schedule.split()) == 5, f"{task.name}: {task.schedule!r} is no cron expression of five fields"
+
+
+def check_start_is_a_monday_in_utc(app: App) -> None:
+    """Simulated time starts on a Monday, 00:00 UTC, with which every weekly period begins."""
+    assert app.start.utcoffset() == timedelta(0), f"{app.start} is not UTC"
+    assert app.start.weekday() == 0, f"{app.start} is no Monday"
+    assert app.start.replace(hour=0, minute=0, second=0, microsecond=0) == app.start, f"{app.start} is not midnight"
+
+
+def check_simulator_is_seeded(app: App) -> None:
+    """Same arguments, same rows, in another process too; another seed, other rows."""
+    for event in app.events:
+        rows = _simulate(app, event.name, seed=5)
+
+        assert _simulate(app, event.name, seed=5).equals(rows), f"{event.name}: the same seed gave other rows"
+        other = in_another_process(_simulate, app, event.name, seed=5)
+        assert other.equals(rows), f"{event.name}: another process gave other rows"
+        assert not _simulate(app, event.name, seed=6).equals(rows), f"{event.name}: another seed gave the same rows"
+
+
+def check_simulated_rows_pass_their_own_schema(app: App) -> None:
+    """Every declared column is there, and the check that real rows take quarantines none of them."""
+    for event in app.events:
+        for rate in (0.0, _RATE, 0.5):
+            how = Simulation(days=_days(app), anomaly_rate=rate, seed=1)
+            checked = check_simulated(app, event.name, how)
+
+            assert checked.quarantined == (), f"{event.name}, {rate:.0%} anomalies: {checked.quarantined[:3]}"
+            assert checked.frame.height == checked.n_read == _N_ROWS, f"{checked.n_read} rows of {_N_ROWS}"
+            declared = tuple(column.name for column in event.columns)
+            assert checked.columns == declared, f"{event.name} declares {declared}, simulated are {checked.columns}"
+
+
+def check_simulated_rows_are_labelled(app: App) -> None:
+    """Where the event has a label every row has one, and the share of positives is what was asked for."""
+    for event in (event for event in app.events if event.label is not None):
+        for rate in (0.0, 0.05, 0.2):
+            checked = check_simulated(app, event.name, Simulation(days=_days(app), anomaly_rate=rate, seed=2))
+            assert LABEL in checked.frame.columns, f"{event.name} is simulated without {event.label}"
+            labels = checked.frame[LABEL]
+
+            assert labels.null_count() == 0, f"{event.name}: {labels.null_count()} rows have no label"
+            share = int(labels.sum()) / len(labels)
+            assert abs(share - rate) <= 0.2 * rate, f"{event.name}: {share:.1%} positives, asked for {rate:.1%}"
+
+
+def check_simulated_time_runs_forward(app: App) -> None:
+    """Rows are `interval_s` apart and begin at `start`, whatever both are."""
+    start = datetime(2025, 3, 3, 6, 30, tzinfo=UTC)
+    for event in app.events:
+        for interval_s in (app.interval_s, 2 * app.interval_s):
+            rows = app.simulate(
+                event.name, days=_days(app), interval_s=interval_s, anomaly_rate=_RATE, seed=3, start=start
+            )
+            times = rows[event.time]
+
+            assert times[0] == start, f"{event.name} begins at {times[0]}, not {start}"
+            gaps = times.diff().drop_nulls().unique().to_list()
+            assert gaps == [timedelta(seconds=interval_s)], f"{event.name}: rows are {gaps} apart"
+            assert len(times) == round(_days(app) * 86_400 / interval_s), f"{event.name}: {len(times)} rows"
+
+
+def check_simulator_refuses_nonsense(app: App) -> None:
+    """An unknown event, no time at all, and a share that is none raise UsageError with the mend."""
+    for event in app.events:
+        for name, days, interval_s, rate in (
+            ("nothing_of_that_name", 1.0, 300.0, 0.05),
+            (event.name, 0.0, 300.0, 0.05),
+            (event.name, -1.0, 300.0, 0.05),
+            (event.name, 1.0, 0.0, 0.05),
+            (event.name, 1.0, 300.0, -0.1),
+            (event.name, 1.0, 300.0, 1.5),
+        ):
+            simulate = partial(app.simulate, name, days=days, interval_s=interval_s, anomaly_rate=rate)
+            assert_refused(UsageError, "", simulate, seed=0, start=app.start)
+
+
+def check_plan_is_data(app: App) -> None:
+    """A derived plan reads the rows' columns, comes back from JSON the same, and gives finite features that vary."""
+    for task in app.tasks:
+        rows = sample_rows(app, task)
+        plan = task.derive_plan(rows.train, rows.columns)
+
+        assert plan.columns == rows.columns, f"{task.name}: the plan reads {plan.columns}"
+        assert len(set(plan.features)) == len(plan.features) > 0, f"{task.name}: features {plan.features}"
+        assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan, f"{task.name}: JSON changes the plan"
+        features = feature_matrix(plan, rows.held_out)
+        assert np.isfinite(features).all(), f"{task.name}: features are not finite"
+        still = [name for name, spread in zip(plan.features, np.ptp(features, axis=0), strict=True) if spread == 0]
+        assert not still, f"{task.name}: features {still} are the same in every row"
+
+
+def check_plan_is_fitted_on_normal_rows(app: App) -> None:
+    """What rows labelled positive measured has no part in the plan."""
+    for task in app.tasks:
+        rows = sample_rows(app, task)
+        is_positive = pl.Series(known_labels(rows.train) == 1)
+        values = [pl.when(is_positive).then(pl.col(name) * 0.5).otherwise(pl.col(name)) for name in rows.columns]
+        moved = rows.train.with_columns(values)
+
+        assert not moved.equals(rows.train), f"{task.name}: no simulated row is labelled positive"
+        plan = task.derive_plan(rows.train, rows.columns)
+        assert task.derive_plan(moved, rows.columns) == plan, f"{task.name}: rows labelled positive moved the plan"
+
+
+def check_collections_yield_rows_of_their_event(app: App) -> None:
+    """A source of real rows is listed under its own name and names an event of the app."""
+    for name, collection in app.collections.items():
+        assert name == collection.name, f"{collection.name} is listed as {name}"
+        app.event(collection.event)
+        assert collection.title.strip(), f"{name} has no title"
+
+
+APP_CHECKS: Final[tuple[AppCheck, ...]] = (
+    check_names_can_stand_in_an_address,
+    check_tasks_name_what_there_is,
+    check_start_is_a_monday_in_utc,
+    check_simulator_is_seeded,
+    check_simulated_rows_pass_their_own_schema,
+    check_simulated_rows_are_labelled,
+    check_simulated_time_runs_forward,
+    check_simulator_refuses_nonsense,
+    check_plan_is_data,
+    check_plan_is_fitted_on_normal_rows,
+    check_collections_yield_rows_of_their_event,
+)
+
+
+def _days(app: App) -> float:
+    return _N_ROWS * app.interval_s / 86_400.0
+
+
+def _simulate(app: App, event: str, *, seed: int) -> pl.DataFrame:
+    return simulated(app, event, Simulation(days=_days(app), anomaly_rate=_RATE, seed=seed))

@@ -1,0 +1,23 @@
+import pytest
+
+from telltale.contract.estimator import Estimator
+from telltale.models.estimators import estimators
+from telltale.testing import estimator_checks
+from telltale.testing.cases import cases
+from telltale.testing.estimator_checks import ESTIMATOR_CHECKS, EstimatorCheck
+
+
+@pytest.mark.parametrize(("estimator", "check"), cases(estimators(), ESTIMATOR_CHECKS))
+def test_estimator_keeps_its_promise(estimator: Estimator, check: EstimatorCheck) -> None:
+    check(estimator)
+
+
+def test_every_estimator_check_is_listed_and_states_its_promise() -> None:
+    written = {
+        name: check
+        for name, check in vars(estimator_checks).items()
+        if name.startswith("check_") and check.__module__ == estimator_checks.__name__
+    }
+
+    assert set(written) == {check.__name__ for check in ESTIMATOR_CHECKS}
+    assert all(check.__doc__ for check in written.values())

@@ -1,0 +1,280 @@
+"""Training as a whole, on a task of one metric, so that each row's truth is known."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import polars as pl
+import pytest
+
+from telltale.contract.app import App, Task
+from telltale.contract.errors import NotEnoughDataError, OverlapError, UsageError
+from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores
+from telltale.contract.schema import Column, EventSchema
+from telltale.contract.verdict import Target
+from telltale.features.derive import derive_generic
+from telltale.models.estimators import estimator_named
+from telltale.models.runtime import load_runtime
+from telltale.telemetry.frames import LABEL
+from telltale.train.fit import left_out_scores, prepare
+from telltale.train.tune import grid_search, tune
+from telltale.train.version import Trained, TrainingChoices, TrainingRows, train_version
+
+CheckedFrame = Callable[..., pl.DataFrame]
+TASK = Task(
+    name="load",
+    kind="score",
+    event="sample",
+    derive_plan=derive_generic,
+    estimators=("robust_z", "isolation_forest"),
+    targets=(Target(metric="precision", op=">=", limit=0.9), Target(metric="recall", op=">=", limit=0.9)),
+    minimum_rows=100,
+    false_alarms_per_day=2.0,
+    schedule="0 0 * * *",
+)
+
+
+def never(*_args: object, **_options: object) -> pl.DataFrame:
+    raise AssertionError("nothing is simulated here")
+
+
+APP = App(
+    name="plain",
+    title="One metric",
+    events=(EventSchema(name="sample", columns=(Column(name="load"),)),),
+    tasks=(TASK,),
+    simulate=never,
+    interval_s=300.0,
+    start=datetime(2024, 1, 1, tzinfo=UTC),
+)
+QUIET = TrainingChoices()
+
+
+def silent(_what: str, _done: int, _of: int) -> None:
+    pass
+
+
+def anomalous(n: int, *, every: int = 20) -> list[int | None]:
+    return [int(i % every == 7) for i in range(n)]
+
+
+def split(frame: pl.DataFrame, at: int) -> TrainingRows:
+    return TrainingRows(kind="file", train=frame[:at], held_out=frame[at:], columns=("load",))
+
+
+def train(rows: TrainingRows, directory: Path, choices: TrainingChoices = QUIET, task: Task = TASK) -> Trained:
+    return train_version(APP, task, rows, choices, directory=directory, progress=silent)
+
+
+def test_labelled_rows_set_the_threshold_and_the_gate_judges_rows_not_trained_on(
+    made_rows: CheckedFrame, tmp_path: Path
+) -> None:
+    trained = train(split(made_rows(2_000, labels=anomalous(2_000)), 1_500), tmp_path)
+
+    manifest = trained.manifest
+    assert manifest.operating_point.method == "labels"
+    assert (manifest.trained_on.n_rows, manifest.trained_on.n_positive) == (1_500, 75)
+    assert (manifest.verdict.outcome, manifest.verdict.n, manifest.verdict.n_positive) == ("pass", 500, 25)
+    assert manifest.verdict.prevalence == 0.05
+    assert manifest.metrics["recall"] == 1.0
+    assert load_runtime(tmp_path, expected=trained.files.files).manifest == manifest
+
+
+def test_without_labels_the_tail_sets_the_threshold_and_the_gate_says_there_is_no_evidence(
+    made_rows: CheckedFrame, tmp_path: Path
+) -> None:
+    trained = train(split(made_rows(4_000), 3_000), tmp_path)
+
+    point = trained.manifest.operating_point
+    assert (point.method, point.n, point.n_positive, point.false_alarms_per_day) == ("tail", 3_000, 0, 2.0)
+    assert trained.result is None
+    assert trained.manifest.verdict.outcome == "not_enough_evidence"
+    scores = load_runtime(tmp_path).score_frame(made_rows(4_000, seed=5))
+    a_day = (scores >= trained.manifest.threshold).mean() * 288
+    assert a_day <= 8.0
+
+
+def test_a_handful_of_labelled_anomalies_is_not_enough_to_set_the_threshold_by(
+    made_rows: CheckedFrame, tmp_path: Path
+) -> None:
+    labels = [int(i in {100, 300, 500}) for i in range(1_000)]
+
+    trained = train(split(made_rows(1_000, labels=labels), 800), tmp_path)
+
+    assert trained.manifest.operating_point.method == "tail"
+    assert trained.manifest.operating_point.n == 797
+
+
+def test_rows_without_a_label_are_trained_on_and_not_judged(made_rows: CheckedFrame, tmp_path: Path) -> None:
+    labels = [label if i % 2 else None for i, label in enumerate(anomalous(2_000))]
+
+    trained = train(split(made_rows(2_000, labels=labels), 1_500), tmp_path)
+
+    assert trained.manifest.trained_on.n_rows == 1_500
+    assert trained.manifest.operating_point.n == 750
+    assert trained.manifest.verdict.n == 250
+
+
+def test_a_share_that_a_person_gives_is_the_share_flagged(made_rows: CheckedFrame, tmp_path: Path) -> None:
+    frame = made_rows(3_000)
+
+    trained = train(split(frame, 2_900), tmp_path, TrainingChoices(contamination=0.1))
+
+    assert trained.manifest.operating_point.method == "given"
+    scores = load_runtime(tmp_path).score_frame(frame[:2_900])
+    assert (scores >= trained.manifest.threshold).mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_held_out_rows_that_were_trained_on_are_refused(made_rows: CheckedFrame, tmp_path: Path) -> None:
+    frame = made_rows(1_000, labels=anomalous(1_000))
+    rows = TrainingRows(kind="file", train=frame[:600], held_out=frame[599:], columns=("load",))
+
+    with pytest.raises(OverlapError, match="1 of 401 rows"):
+        train(rows, tmp_path)
+
+
+def test_a_metric_that_never_moves_raises_no_alarm_until_it_does(made_rows: CheckedFrame, tmp_path: Path) -> None:
+    frame = made_rows(1_000).with_columns(pl.lit(5.0).alias("load"))
+    for estimator in TASK.estimators:
+        train(split(frame, 1_000), tmp_path, TrainingChoices(estimator=estimator))
+        runtime = load_runtime(tmp_path)
+
+        assert not (runtime.score_frame(frame) >= runtime.threshold).any()
+        assert runtime.answer_row((9.0,), 0.0).decision
+
+
+def test_the_same_seed_gives_the_same_bundle_and_another_seed_another(made_rows: CheckedFrame, tmp_path: Path) -> None:
+    rows = split(made_rows(1_000, labels=anomalous(1_000)), 800)
+    choices = TrainingChoices(estimator="isolation_forest", parameters={"n_estimators": 10})
+
+    first, again, other = (
+        train(rows, tmp_path / name, replace(choices, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+
+    assert first.files == again.files
+    assert first.files.sha256 != other.files.sha256
+
+
+def test_too_few_rows_are_refused_before_anything_is_written(made_rows: CheckedFrame, tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughDataError, match="normal rows"):
+        train(split(made_rows(15), 15), tmp_path / "bundle")
+
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("choices", "named"),
+    [
+        (TrainingChoices(estimator="one_class_svm"), "isolation_forest, robust_z"),
+        (TrainingChoices(parameters={"width": 1.0}), "Known: floor"),
+        (TrainingChoices(contamination=0.7), "between 0 and 0.5"),
+        (TrainingChoices(contamination=0.0), "between 0 and 0.5"),
+        (TrainingChoices(n_trials=-1), "at least one"),
+    ],
+)
+def test_choices_that_cannot_be_meant_are_refused_with_the_mend(
+    made_rows: CheckedFrame, tmp_path: Path, choices: TrainingChoices, named: str
+) -> None:
+    with pytest.raises(UsageError, match=named):
+        train(split(made_rows(600, labels=anomalous(600)), 500), tmp_path, choices)
+
+
+@pytest.mark.parametrize("choices", [TrainingChoices(n_trials=2), TrainingChoices(grid_search=True)])
+@pytest.mark.parametrize("labels", [None, [0] * 600, [None] * 600])
+def test_tuning_without_both_labels_is_refused_with_the_mend(
+    made_rows: CheckedFrame, tmp_path: Path, choices: TrainingChoices, labels: list[int | None] | None
+) -> None:
+    with pytest.raises(UsageError, match="train without --tune and --grid-search"):
+        train(split(made_rows(600, labels=labels), 500), tmp_path, choices)
+
+
+def test_tuning_is_seeded_and_never_worse_than_the_defaults_which_it_tries_first(made_rows: CheckedFrame) -> None:
+    prepared = prepare(TASK, made_rows(800, labels=anomalous(800)), ("load",), progress=silent)
+    estimator = estimator_named("robust_z")
+    steps: list[tuple[str, int, int]] = []
+
+    def search(n_trials: int, seed: int = 0) -> tuple[dict[str, float | int | str], float]:
+        found = tune(
+            estimator,
+            prepared,
+            estimator.defaults,
+            n_trials=n_trials,
+            seed=seed,
+            progress=lambda *step: steps.append(step),
+        )
+        return found.parameters, found.average_precision
+
+    defaults, more = search(1), search(6)
+
+    assert defaults[0] == dict(estimator.defaults)
+    assert more[1] >= defaults[1]
+    assert search(6) == more
+    assert steps[-1] == ("tuning", 6, 6)
+
+
+def test_grid_search_tries_every_combination_and_stays_where_none_is_clearly_better(made_rows: CheckedFrame) -> None:
+    prepared = prepare(TASK, made_rows(800, labels=anomalous(800)), ("load",), progress=silent)
+    estimator = estimator_named("robust_z")
+    steps: list[tuple[str, int, int]] = []
+
+    found = grid_search(estimator, prepared, estimator.defaults, seed=0, progress=lambda *step: steps.append(step))
+
+    assert steps[-1] == ("grid search", 4, 4)
+    assert found.average_precision == 1.0
+    assert found.parameters == dict(estimator.defaults)
+
+
+class Noise:
+    """Scores that are the first feature's size in the share `truth`, and noise in the rest."""
+
+    name = "noise"
+    defaults: Parameters = MappingProxyType({"truth": 0.0})
+    search_space: Mapping[str, Choice] = MappingProxyType({"truth": Choice(kind="float", low=0.0, high=1.0)})
+
+    def __init__(self, *truths: Parameter) -> None:
+        self.grid = {"truth": truths}
+
+    def fit(self, features: Features, *, labels: object, parameters: Parameters, seed: int) -> Parts:
+        del features, labels
+        return Parts(arrays={"truth": np.array([float(parameters["truth"])]), "seed": np.array([float(seed)])})
+
+    def load(self, parts: Parts) -> "Noise":
+        self.truth, self.seed = float(parts.arrays["truth"][0]), int(parts.arrays["seed"][0])
+        return self
+
+    def score(self, features: Features) -> Scores:
+        noise = np.random.default_rng(self.seed).random(len(features))
+        return self.truth * np.abs(features[:, 0]).astype(np.float64) + (1 - self.truth) * noise
+
+    def score_one(self, features: Features) -> float:
+        return float(self.score(features)[0])
+
+
+def test_search_takes_what_is_clearly_better_and_not_what_was_lucky(made_rows: CheckedFrame) -> None:
+    prepared = prepare(TASK, made_rows(800, labels=anomalous(800)), ("load",), progress=silent)
+
+    assert grid_search(Noise(0.0, 0.5, 1.0), prepared, {"truth": 0.0}, seed=0, progress=silent).parameters == {
+        "truth": 1.0
+    }
+
+    lucky = Noise(0.0, 0.0001, 0.0002, 0.0003)  # nothing to gain: whatever ranks first was lucky
+    assert grid_search(lucky, prepared, {"truth": 0.0}, seed=3, progress=silent).parameters == {"truth": 0.0}
+
+
+def test_scores_that_set_the_threshold_are_by_models_that_have_not_seen_the_row(made_rows: CheckedFrame) -> None:
+    frame = made_rows(288 * 4, labels=[0] * 288 * 4)
+    moved = frame.with_columns(
+        pl.when(pl.int_range(pl.len()) < 288).then(pl.col("load") + 50).otherwise(pl.col("load")).alias("load")
+    )
+    estimator = estimator_named("robust_z")
+
+    scores = [
+        left_out_scores(estimator, prepare(TASK, rows, ("load",), progress=silent), estimator.defaults, seed=0)
+        for rows in (frame, moved)
+    ]
+
+    assert np.median(scores[1][:288]) > 10 * np.median(scores[0][:288])
+    assert frame[LABEL].sum() == 0
