@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from telltale.features.calendar import DAY_S, WEEK_S, look_up
+from telltale.contract.plan import Plan, Seasonal
+from telltale.features.calendar import DAY_S, WEEK_S
 from telltale.features.levels import (
     NO_CALENDAR,
     Calendar,
@@ -13,6 +14,7 @@ from telltale.features.levels import (
     fit_table,
     read_table,
 )
+from telltale.features.window import CompiledPlan
 
 Floats = NDArray[np.float64]
 
@@ -110,5 +112,8 @@ def test_a_table_reads_the_same_for_one_time_and_for_many(
 
     read = read_table(np.array(table), times_s, calendar)
 
-    one_by_one = [look_up(table, time_s, period_s=calendar.period_s, smooth=smooth) for time_s in times_s.tolist()]
+    step = Seasonal(out="level", period_s=calendar.period_s, smooth=smooth, tables={"": tuple(table)})
+    plan = Plan(columns=("x",), steps=(step,), features=("level",), explained=(), history=0, interval_s=0.0)
+    compiled = CompiledPlan(plan)
+    one_by_one = [compiled.features(compiled.run([[0.0]], [time_s], ""))[0] for time_s in times_s.tolist()]
     assert np.allclose(read, one_by_one, rtol=1e-9, atol=1e-9)

@@ -52,6 +52,12 @@ def test_rows_labelled_positive_are_left_out_and_unlabelled_ones_are_not() -> No
     assert parts.arrays["centre"].tolist() == [1.0]
 
 
+def test_parts_stored_before_magnitudes_were_told_apart_count_either_way() -> None:
+    scorer = ESTIMATOR.load(Parts(arrays={"centre": np.array([5.0]), "spread": np.array([1.0])}))
+
+    assert scorer.score_one(np.array([[1.0]], dtype=np.float32)) == 4.0
+
+
 def test_parts_without_their_arrays_are_refused() -> None:
     with pytest.raises(BundleError, match="centre and spread"):
         ESTIMATOR.load(Parts(arrays={"centre": np.zeros(2)}))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from telltale.contract.app import App, Task
 from telltale.contract.errors import NotEnoughDataError, OverlapError, UsageError
@@ -24,6 +25,7 @@ from telltale.train.tune import grid_search, tune
 from telltale.train.version import Trained, TrainingChoices, TrainingRows, train_version
 
 CheckedFrame = Callable[..., pl.DataFrame]
+Labels = NDArray[np.int8]
 TASK = Task(
     name="load",
     kind="score",
@@ -215,53 +217,58 @@ def test_tuning_is_seeded_and_never_worse_than_the_defaults_which_it_tries_first
     assert steps[-1] == ("tuning", 6, 6)
 
 
-def test_grid_search_tries_every_combination_and_stays_where_none_is_clearly_better(made_rows: CheckedFrame) -> None:
-    prepared = prepare(TASK, made_rows(800, labels=anomalous(800)), ("load",), progress=silent)
-    estimator = estimator_named("robust_z")
-    steps: list[tuple[str, int, int]] = []
+class Blurred:
+    """Scores the first feature with noise: as loud as `noise`, drawn anew for every `draw` and seed."""
 
-    found = grid_search(estimator, prepared, estimator.defaults, seed=0, progress=lambda *step: steps.append(step))
+    name = "blurred"
+    defaults: Mapping[str, Parameter] = MappingProxyType({"noise": 1.0, "draw": 5})
+    search_space: Mapping[str, Choice] = MappingProxyType({"noise": Choice(kind="float", low=0.0, high=2.0)})
 
-    assert steps[-1] == ("grid search", 4, 4)
-    assert found.average_precision == 1.0
-    assert found.parameters == dict(estimator.defaults)
+    def __init__(self, grid: Mapping[str, tuple[Parameter, ...]]) -> None:
+        self.grid = grid
 
-
-class Noise:
-    """Scores that are the first feature's size in the share `truth`, and noise in the rest."""
-
-    name = "noise"
-    defaults: Parameters = MappingProxyType({"truth": 0.0})
-    search_space: Mapping[str, Choice] = MappingProxyType({"truth": Choice(kind="float", low=0.0, high=1.0)})
-
-    def __init__(self, *truths: Parameter) -> None:
-        self.grid = {"truth": truths}
-
-    def fit(self, features: Features, *, labels: object, parameters: Parameters, seed: int) -> Parts:
+    def fit(self, features: Features, *, labels: Labels | None, parameters: Parameters, seed: int) -> Parts:
         del features, labels
-        return Parts(arrays={"truth": np.array([float(parameters["truth"])]), "seed": np.array([float(seed)])})
+        return Parts(arrays={"blur": np.array([float(parameters["noise"]), float(parameters["draw"]), seed])})
 
-    def load(self, parts: Parts) -> "Noise":
-        self.truth, self.seed = float(parts.arrays["truth"][0]), int(parts.arrays["seed"][0])
-        return self
+    def load(self, parts: Parts) -> "Blur":
+        return Blur(*parts.arrays["blur"].tolist())
+
+
+class Blur:
+    def __init__(self, noise: float, draw: float, seed: float) -> None:
+        self.noise = noise
+        self.rng = np.random.default_rng((int(draw), int(seed)))
 
     def score(self, features: Features) -> Scores:
-        noise = np.random.default_rng(self.seed).random(len(features))
-        return self.truth * np.abs(features[:, 0]).astype(np.float64) + (1 - self.truth) * noise
+        return np.asarray(features[:, 0] + self.noise * self.rng.normal(size=len(features)), dtype=np.float64)
 
     def score_one(self, features: Features) -> float:
         return float(self.score(features)[0])
 
 
-def test_search_takes_what_is_clearly_better_and_not_what_was_lucky(made_rows: CheckedFrame) -> None:
-    prepared = prepare(TASK, made_rows(800, labels=anomalous(800)), ("load",), progress=silent)
+def search_grid(frame: pl.DataFrame, grid: dict[str, tuple[Parameter, ...]]) -> tuple[dict[str, Parameter], int]:
+    """The parameters that a grid search ends with, and how many combinations it told of."""
+    prepared = prepare(TASK, frame, ("load",), progress=silent)
+    steps: list[tuple[str, int, int]] = []
+    blurred = Blurred(grid)
+    found = grid_search(blurred, prepared, blurred.defaults, seed=0, progress=lambda *step: steps.append(step))
+    assert [step[1] for step in steps] == list(range(steps[-1][2] + 1))
+    return found.parameters, steps[-1][2]
 
-    assert grid_search(Noise(0.0, 0.5, 1.0), prepared, {"truth": 0.0}, seed=0, progress=silent).parameters == {
-        "truth": 1.0
-    }
 
-    lucky = Noise(0.0, 0.0001, 0.0002, 0.0003)  # nothing to gain: whatever ranks first was lucky
-    assert grid_search(lucky, prepared, {"truth": 0.0}, seed=3, progress=silent).parameters == {"truth": 0.0}
+def test_grid_search_tries_every_combination_and_takes_one_that_is_clearly_better(made_rows: CheckedFrame) -> None:
+    frame = made_rows(800, labels=anomalous(800))
+
+    assert search_grid(frame, {"noise": (2.0, 0.0, 1.5)}) == ({"noise": 0.0, "draw": 5}, 3)
+    assert search_grid(frame, {"noise": (2.0, 0.0), "draw": (1, 2, 3)})[1] == 6
+
+
+def test_grid_search_leaves_alone_what_was_only_lucky(made_rows: CheckedFrame) -> None:
+    frame = made_rows(800, labels=anomalous(800))
+
+    assert search_grid(frame, {"draw": tuple(range(13))}) == (dict(Blurred({}).defaults), 13)
+    assert search_grid(frame, {"noise": (1.0,)}) == (dict(Blurred({}).defaults), 1)
 
 
 def test_scores_that_set_the_threshold_are_by_models_that_have_not_seen_the_row(made_rows: CheckedFrame) -> None:

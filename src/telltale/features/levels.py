@@ -139,7 +139,7 @@ def fit_table(times_s: Floats, values: Floats, calendar: Calendar) -> Floats:
 
 
 def read_table(table: Floats, times_s: Floats, calendar: Calendar) -> Floats:
-    """The table's value at each time; the same rule as `telltale.features.calendar.look_up`, on arrays."""
+    """The table's value at each time; what a Seasonal step computes, on arrays."""
     if calendar.slot_s == 0:
         return np.full(len(times_s), table[0])
     n = len(table)

@@ -6,6 +6,7 @@ slots, once per loaded version. Rows run oldest first; a windowed step reads the
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from math import floor
 from statistics import median
 
 from telltale.contract.plan import (
@@ -24,7 +25,7 @@ from telltale.contract.plan import (
     Seasonal,
     Step,
 )
-from telltale.features.calendar import look_up
+from telltale.features.calendar import MONDAY_OFFSET_S
 
 # One row's values: the measured columns, then one more per step.
 Slots = list[float]
@@ -116,13 +117,24 @@ def _ratio(numerator: int, denominator: int, floor: float) -> _Run:
 
 
 def _seasonal(step: Seasonal) -> _Run:
-    tables, period_s, smooth = step.tables, step.period_s, step.smooth
+    """As `telltale.features.levels.read_table`, the same operations in the same order."""
+    tables, period_s, n = step.tables, step.period_s, len(step.tables[""])
     unseen = tables[""]
 
-    def run(_slots: Slots, _past: Sequence[Slots], time_s: float, entity: str) -> float:
-        return look_up(tables.get(entity, unseen), time_s, period_s=period_s, smooth=smooth)
+    def constant(_slots: Slots, _past: Sequence[Slots], _time_s: float, entity: str) -> float:
+        return tables.get(entity, unseen)[0]
 
-    return run
+    def stepped(_slots: Slots, _past: Sequence[Slots], time_s: float, entity: str) -> float:
+        return tables.get(entity, unseen)[int((time_s + MONDAY_OFFSET_S) % period_s * n / period_s) % n]
+
+    def smooth(_slots: Slots, _past: Sequence[Slots], time_s: float, entity: str) -> float:
+        table = tables.get(entity, unseen)
+        slot = (time_s + MONDAY_OFFSET_S) % period_s * n / period_s - 0.5
+        left = floor(slot)
+        share = slot - left
+        return table[left % n] * (1.0 - share) + table[(left + 1) % n] * share
+
+    return constant if period_s == 0 else smooth if step.smooth else stepped
 
 
 def _deviation(column: int, level: int, spread: int) -> _Run:

@@ -41,9 +41,10 @@ class RobustZ:
 
     def load(self, parts: Parts) -> "LargestZ":
         """A scorer from its arrays."""
-        if not {"centre", "spread", "is_signed"} <= parts.arrays.keys():
+        if not {"centre", "spread"} <= parts.arrays.keys():
             raise BundleError("the bundle has no centre and spread", where=self.name, mend="Train the version again.")
-        return LargestZ(parts.arrays["centre"], parts.arrays["spread"], parts.arrays["is_signed"])
+        centre = parts.arrays["centre"]
+        return LargestZ(centre, parts.arrays["spread"], parts.arrays.get("is_signed", np.ones_like(centre)))
 
 
 @final

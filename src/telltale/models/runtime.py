@@ -13,11 +13,14 @@ from telltale.contract.errors import BundleError, SchemaError
 from telltale.contract.estimator import Scores
 from telltale.features.frame import feature_matrix, run_plan
 from telltale.features.reasons import reasons
-from telltale.features.window import CompiledPlan
+from telltale.features.window import CompiledPlan, Slots
 from telltale.models.bundle import Bundle, load_bundle
 from telltale.models.estimators import estimators
 from telltale.models.manifest import Manifest
 from telltale.telemetry.frames import ENTITY, TIME
+
+# Values as checked, event time in epoch seconds, entity, and whether reasons are wanted whatever the decision.
+CheckedRow = tuple[Sequence[float], float, str | None, bool]
 
 
 @final
@@ -71,13 +74,30 @@ class ScoreRuntime:
         Raises:
             SchemaError: a row is of the wrong length, a value is missing, or times and rows differ in number.
         """
-        return [self._answer_window(item, explain=explain) for item in inputs]
+        run = self._compiled.run
+        windows = [self._checked(item) for item in inputs]
+        slots = [run(rows, times, entity) for rows, times, entity in windows]
+        return [
+            self._answer(done, score, n_rows=len(rows), explain=explain)
+            for done, score, (rows, _, _) in zip(slots, self._score(slots), windows, strict=True)
+        ]
 
     def answer_row(
         self, values: Sequence[float], time_s: float, entity: str | None = None, *, explain: bool = False
     ) -> Answer:
         """The answer for one row without history: the quick way. `values` are taken as checked."""
-        return self._answer((values,), (time_s,), entity, explain=explain)
+        slots = self._compiled.run((values,), (time_s,), entity or "")
+        score = self._scorer.score_one(np.array([self._compiled.features(slots)], dtype=np.float32))
+        return self._answer(slots, score, n_rows=1, explain=explain)
+
+    def answer_rows(self, rows: Sequence[CheckedRow]) -> list[Answer]:
+        """The same for several rows that have nothing to do with each other, by one call of the model."""
+        run = self._compiled.run
+        slots = [run((values,), (time_s,), entity or "") for values, time_s, entity, _ in rows]
+        return [
+            self._answer(done, score, n_rows=1, explain=row[3])
+            for done, score, row in zip(slots, self._score(slots), rows, strict=True)
+        ]
 
     def score_frame(self, frame: pl.DataFrame) -> Scores:
         """Scores of checked rows, sorted by entity and time; each row's history is the rows before it.
@@ -130,7 +150,8 @@ class ScoreRuntime:
         summary = self.manifest.reference.get(column)
         return summary.values[len(summary.values) // 2] if summary is not None else 1.0
 
-    def _answer_window(self, item: Input, *, explain: bool) -> Answer:
+    def _checked(self, item: Input) -> tuple[Sequence[Sequence[float]], Sequence[float], str]:
+        """The rows that matter, their times and entity. Raises SchemaError."""
         n = len(self.columns)
         if not item.rows or len(item.rows) != len(item.times):
             raise SchemaError(
@@ -152,20 +173,23 @@ class ScoreRuntime:
                         where="rows",
                         mend=f"Give a number for each of {list(self.columns)}.",
                     )
-        return self._answer(rows, times, item.entity, explain=explain)  # type: ignore[arg-type]  # None is refused above
+        return rows, times, item.entity or ""  # type: ignore[return-value]  # None is refused above
 
-    def _answer(
-        self, rows: Sequence[Sequence[float]], times_s: Sequence[float], entity: str | None, *, explain: bool
-    ) -> Answer:
+    def _score(self, slots: Sequence[Slots]) -> list[float]:
+        features = self._compiled.features
+        if not slots:
+            return []
+        scores: list[float] = self._scorer.score(np.array([features(row) for row in slots], dtype=np.float32)).tolist()
+        return scores
+
+    def _answer(self, slots: Slots, score: float, *, n_rows: int, explain: bool) -> Answer:
         compiled = self._compiled
-        slots = compiled.run(rows, times_s, entity or "")
-        score = self._scorer.score_one(np.array([compiled.features(slots)], dtype=np.float32))
         decision = score >= self.threshold
         return Answer(
             score=score,
             decision=decision,
             threshold=self.threshold,
-            context="window" if len(rows) > self.plan.history else "row",
+            context="window" if n_rows > self.plan.history else "row",
             reasons=reasons(self.plan, lambda name: compiled.value(slots, name)) if explain or decision else (),
         )
 

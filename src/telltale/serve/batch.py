@@ -8,7 +8,7 @@ import msgspec
 from telltale.contract.errors import TooLargeError
 from telltale.monitor.prediction_log import PredictionLog
 from telltale.serve.live_task import LiveTask
-from telltale.serve.predict import Prediction, decide
+from telltale.serve.predict import decide_many
 from telltale.serve.problems import Problem, problem_of
 
 _LINES = 64  # answered before other requests get their turn: about 3 ms
@@ -39,31 +39,26 @@ async def predict_batch(
         log: waited for where it fills, so that no batch is too quick to be logged.
         max_line_bytes: a longer line ends the batch with an error.
     """
-    out = bytearray()
-    line = n_done = 0
-    async for rows in _lines(chunks, max_line_bytes):
-        for row in rows:
-            line += 1
-            if not row or row.isspace():
-                continue
-            _encode_into(_answer(live, row, line), out, -1)
-            out += b"\n"
-            n_done += 1
-            if n_done % _LINES == 0:
-                yield bytes(out)
-                out.clear()
+    line = 0
+    async for some in _lines(chunks, max_line_bytes):
+        for start in range(0, len(some), _LINES):
+            part = some[start : start + _LINES]
+            numbered = [(line + n, row) for n, row in enumerate(part, start=1) if row and not row.isspace()]
+            line += len(part)
+            if numbered:
+                yield _answered(live, numbered)
                 await asyncio.sleep(0)
                 while log.n_waiting > log.capacity // 2:  # noqa: ASYNC110 - the log has no loop to set an event in
                     await asyncio.sleep(0.01)
-    if out:
-        yield bytes(out)
 
 
-def _answer(live: LiveTask, row: bytes, line: int) -> Prediction | BatchFault:
-    try:
-        return decide(live, row)
-    except Exception as error:  # noqa: BLE001 - an edge: a foreign error is logged, and the other lines go on
-        return BatchFault(line=line, error=problem_of(error))
+def _answered(live: LiveTask, numbered: list[tuple[int, bytes]]) -> bytes:
+    out = bytearray()
+    for (line, _), item in zip(numbered, decide_many(live, [row for _, row in numbered]), strict=True):
+        told = BatchFault(line=line, error=problem_of(item)) if isinstance(item, Exception) else item
+        _encode_into(told, out, -1)
+        out += b"\n"
+    return bytes(out)
 
 
 async def _lines(chunks: AsyncIterator[bytes], max_line_bytes: int) -> AsyncIterator[list[bytes]]:

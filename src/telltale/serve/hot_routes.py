@@ -14,8 +14,8 @@ from telltale.serve.batch import BatchFault, predict_batch
 from telltale.serve.edge import Edge
 from telltale.serve.labels import receive_feedback
 from telltale.serve.live_task import Place
-from telltale.serve.predict import predict
 from telltale.serve.problems import PROBLEM_TYPE, problem_of
+from telltale.serve.turns import Turns
 
 _JSON = [(b"content-type", b"application/json")]
 _NDJSON = [(b"content-type", b"application/x-ndjson")]
@@ -40,6 +40,7 @@ def hot_routes(edge: Edge) -> dict[str, AsgiApplication]:
 
 def _predict_route(edge: Edge, place: Place) -> AsgiApplication:
     limit = edge.settings.max_body_bytes
+    turns = Turns(place)
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -47,7 +48,7 @@ def _predict_route(edge: Edge, place: Place) -> AsgiApplication:
         # Granian says of every body that more will come; asking for the nothing that is left costs a tenth of a request.
         if (message.get("more_body") and not _is_all(scope, body)) or len(body) > limit:
             body = await _whole(receive, message, limit)
-        status, answer = predict(place, body)
+        status, answer = await turns.predict(body)
         await send_answer(send, status, answer)
 
     return route

@@ -7,12 +7,13 @@ import msgspec
 
 from telltale.contract.answer import Answer, Input
 from telltale.contract.errors import UnavailableError
+from telltale.models.runtime import CheckedRow
 from telltale.monitor.prediction_log import Record, ServedVersion
 from telltale.serve.bodies import BodyReader
 
 
 class ServedRuntime(Protocol):
-    """A runtime with the quick way for one row."""
+    """A runtime with the quick ways for rows without history."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -32,6 +33,10 @@ class ServedRuntime(Protocol):
         self, values: Sequence[float], time_s: float, entity: str | None = None, *, explain: bool = False
     ) -> Answer:
         """The answer for one row without history; values are checked already."""
+        ...
+
+    def answer_rows(self, rows: Sequence[CheckedRow]) -> list[Answer]:
+        """The same for several rows at once, in order."""
         ...
 
 

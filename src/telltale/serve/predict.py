@@ -3,11 +3,13 @@
 No data frame, thread hop, lock, log line or database row per request: together they would cost more than the model.
 """
 
+from collections.abc import Sequence
 from time import perf_counter, time
 
 import msgspec
 
 from telltale.contract.answer import Answer, Context, Input, Reason
+from telltale.models.runtime import CheckedRow
 from telltale.serve.bodies import Window
 from telltale.serve.live_task import LiveTask, Place
 from telltale.serve.problems import encode_problem
@@ -30,38 +32,61 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 _encode = msgspec.json.Encoder().encode
+_WAITING: Exception = LookupError("not answered yet")
 
 
 def predict(place: Place, body: bytes) -> tuple[int, bytes]:
     """The status and the body to answer `POST /v1/{app}/{task}/predict` with."""
+    return predict_many(place, [body])[0]
+
+
+def predict_many(place: Place, bodies: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """The same for several requests, in order; the model is asked once."""
     try:
-        return 200, _encode(decide(place.required(), body))
+        decided = decide_many(place.required(), bodies)
     except Exception as error:  # noqa: BLE001 - an edge: each error becomes a problem document, foreign ones are logged
-        return encode_problem(error)
+        return [encode_problem(error)] * len(bodies)
+    return [
+        (200, _encode(item)) if type(item) is Prediction else encode_problem(item)  # type: ignore[arg-type]
+        for item in decided
+    ]
 
 
-def decide(live: LiveTask, body: bytes) -> Prediction:
-    """Decode, answer, and keep the answer for the log.
+def decide_many(live: LiveTask, bodies: Sequence[bytes]) -> list[Prediction | Exception]:
+    """Decode, answer, and keep the answers for the log; for each body its answer, or what is wrong with it.
 
-    Raises:
-        UsageError: the body is not JSON.
-        SchemaError: it does not fit the version's columns.
+    Rows without history share one call of the model; windows have one each.
     """
     began = perf_counter()
     received_s = time()
-    row = live.reader.row(body)
-    if row is None:
-        values, time_s, entity, answer = _decide_window(live, live.reader.window(body), received_s)
-    else:
+    decided: list[Prediction | Exception] = []
+    rows: list[CheckedRow] = []
+    places: list[int] = []
+    for place, body in enumerate(bodies):
+        try:
+            row = live.reader.row(body)
+            if row is None:
+                decided.append(_decide_window(live, live.reader.window(body), received_s, began))
+                continue
+        except Exception as error:  # noqa: BLE001 - one body's fault is told to its sender; the others go on
+            decided.append(error)
+            continue
         values, given_s, entity, explain = row
-        time_s = received_s if given_s is None else given_s
-        answer = live.runtime.answer_row(values, time_s, entity, explain=explain)
-    return keep_answer(live, values, time_s, entity, answer, (received_s, began))
+        rows.append((values, received_s if given_s is None else given_s, entity, explain))
+        places.append(place)
+        decided.append(_WAITING)
+    if len(rows) == 1:
+        answers = [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
+    else:
+        answers = live.runtime.answer_rows(rows) if rows else []
+    for place, (measured, time_s, whose, _), answer in zip(places, rows, answers, strict=True):
+        decided[place] = keep_answer(live, measured, time_s, whose, answer, (received_s, began))
+    return decided
 
 
 def keep_answer(  # noqa: PLR0917 - on the hot path, where keywords cost a tenth of the whole
     live: LiveTask,
-    values: tuple[float | None, ...],
+    values: Sequence[float | None],
     time_s: float,
     entity: str | None,
     answer: Answer,
@@ -90,13 +115,12 @@ def keep_answer(  # noqa: PLR0917 - on the hot path, where keywords cost a tenth
     )
 
 
-def _decide_window(
-    live: LiveTask, window: Window, received_s: float
-) -> tuple[tuple[float | None, ...], float, str | None, Answer]:
+def _decide_window(live: LiveTask, window: Window, received_s: float, began: float) -> Prediction:
     n_rows = len(window.rows)
     times = [
         received_s - live.interval_s * (n_rows - 1 - place) if at is None else at
         for place, at in enumerate(window.times)
     ]
     item = Input(rows=window.rows, times=times, entity=window.entity)
-    return window.rows[-1], times[-1], window.entity, live.runtime.answer([item], explain=window.explain)[0]
+    answer = live.runtime.answer([item], explain=window.explain)[0]
+    return keep_answer(live, window.rows[-1], times[-1], window.entity, answer, (received_s, began))

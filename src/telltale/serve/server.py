@@ -3,6 +3,7 @@
 The parent process imports no model library: what a worker needs, it imports itself.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -39,7 +40,9 @@ def application() -> AsgiApplication:
 
     configure_logs()
     edge = open_edge(msgspec.json.decode(os.environ[_SETTINGS_VARIABLE], type=ServeSettings))
-    return make_asgi(edge, make_management(edge))
+    made = make_asgi(edge, make_management(edge))
+    _rest_the_collector()
+    return made
 
 
 def serve(settings: ServeSettings, *, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
@@ -80,6 +83,13 @@ def serve(settings: ServeSettings, *, host: str = "127.0.0.1", port: int = 8000,
     with tempfile.TemporaryDirectory(prefix="telltale-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         server.serve()
+
+
+def _rest_the_collector() -> None:
+    """Answers hold no reference cycles; looking for cycles among them after every 700 costs four per cent of the whole."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1_000)
 
 
 class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
