@@ -18,7 +18,6 @@ from telltale.contract.plan import (
     RateDeviation,
     Ratio,
     Rolling,
-    Scale,
     Seasonal,
     Step,
 )
@@ -67,7 +66,6 @@ def plans(draw: st.DrawFn) -> Plan:
             Clip(out=out, column=column, low=draw(values)),
             Change(out=out, column=column, window=window),
             Rolling(out=out, column=column, window=window),
-            Scale(out=out, column=column, centre=draw(values), spread=draw(positive)),
             Largest(out=out, columns=several),
             Norm(out=out, columns=several),
         ]
@@ -132,8 +130,8 @@ def test_a_step_may_write_over_a_column_and_later_steps_read_the_new_one(checked
     plan = Plan(
         columns=("a", "b"),
         steps=(
-            Scale(out="b", column="a", centre=1.0, spread=2.0),
-            Scale(out="c", column="b", centre=0.0, spread=10.0),
+            Clip(out="b", column="a", low=2.0),
+            Norm(out="c", columns=("b", "b")),
         ),
         features=("b", "c"),
         explained=(),
@@ -144,7 +142,7 @@ def test_a_step_may_write_over_a_column_and_later_steps_read_the_new_one(checked
 
     framed = run_plan(plan, checked_frame({"a": [5.0], "b": [7.0]})).select(plan.features).row(0)
 
-    assert compiled.features(compiled.run([(5.0, 7.0)], [0.0], "")) == list(framed) == [2.0, 0.2]
+    assert compiled.features(compiled.run([(5.0, 7.0)], [0.0], "")) == list(framed) == [5.0, 5.0]
 
 
 def test_windows_of_different_entities_do_not_mix(checked_frame: CheckedFrame) -> None:

@@ -91,15 +91,6 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True, tag="rolling", tag_fiel
     window: int
 
 
-class Scale(msgspec.Struct, frozen=True, kw_only=True, tag="scale", tag_field="op"):
-    """`(column - centre) / spread` with constants."""
-
-    out: str
-    column: str
-    centre: float
-    spread: float
-
-
 class Largest(msgspec.Struct, frozen=True, kw_only=True, tag="largest", tag_field="op"):
     """The largest absolute value among columns."""
 
@@ -114,7 +105,7 @@ class Norm(msgspec.Struct, frozen=True, kw_only=True, tag="norm", tag_field="op"
     columns: tuple[str, ...]
 
 
-Step = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Change | Rolling | Scale | Largest | Norm
+Step = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Change | Rolling | Largest | Norm
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,6 @@ from telltale.contract.plan import (
     RateDeviation,
     Ratio,
     Rolling,
-    Scale,
     Seasonal,
     Step,
 )
@@ -72,8 +71,6 @@ def _expression(step: Step) -> pl.Expr:
             return (pl.col(step.column) - before).fill_null(0.0)
         case Rolling():
             return pl.col(step.column).rolling_median(step.window, min_samples=1).over(ENTITY)
-        case Scale():
-            return (pl.col(step.column) - step.centre) / step.spread
         case Largest():
             return pl.max_horizontal(pl.col(name).abs() for name in step.columns)
         case Norm():

@@ -1,12 +1,13 @@
-"""A plan on one row, or on a window of rows, as plain functions: the path that serving takes.
+"""A plan on one row, or on a window of rows, as one plain function: the path that serving takes.
 
-No array is made and nothing is looked up by name per request: `CompiledPlan` turns each step into one closure over
-slots, once per loaded version. Rows run oldest first; a windowed step reads the slots of the rows before.
+`CompiledPlan` writes a function of local variables, once per loaded version: called per step, the same arithmetic takes
+twice as long. Only positions (whole numbers) stand in the text of that function; every number, table and name of a plan
+is handed to it as a value, so that nothing in a bundle is ever read as code. Rows run oldest first; a windowed step
+reads the values of the rows before.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from math import floor
 from statistics import median
 
 from telltale.contract.plan import (
@@ -21,7 +22,6 @@ from telltale.contract.plan import (
     RateDeviation,
     Ratio,
     Rolling,
-    Scale,
     Seasonal,
     Step,
 )
@@ -29,8 +29,8 @@ from telltale.features.calendar import MONDAY_OFFSET_S
 
 # One row's values: the measured columns, then one more per step.
 Slots = list[float]
-# (this row's slots so far, the slots of the rows before it, its epoch time, its entity) -> the step's value
-_Run = Callable[[Slots, Sequence[Slots], float, str], float]
+# (a row's measured values, the slots of the rows before it, its epoch time, its entity) -> its slots
+_Run = Callable[[Sequence[float], Sequence[Slots], float, str], Slots]
 
 
 class CompiledPlan:
@@ -44,26 +44,20 @@ class CompiledPlan:
     """
 
     def __init__(self, plan: Plan) -> None:
-        places = {name: place for place, name in enumerate(plan.columns)}
-        self._steps: list[_Run] = []
+        self._places = {name: place for place, name in enumerate(plan.columns)}
+        writer = _Writer(len(plan.columns))
         for place, step in enumerate(plan.steps, start=len(plan.columns)):
-            self._steps.append(_compile(step, places))
-            places[step.out] = place
-        self._places = places
-        self._features = [places[name] for name in plan.features]
+            writer.write(place, step, self._places)
+            self._places[step.out] = place
+        self._run = writer.function(len(plan.columns) + len(plan.steps))
+        self._features = [self._places[name] for name in plan.features]
 
     def run(self, rows: Sequence[Sequence[float]], times_s: Sequence[float], entity: str) -> Slots:
         """Every column of the plan at the last row of a window; one row is a window of one."""
-        steps = self._steps
         past: list[Slots] = []
-        slots: Slots = []
         for row, time_s in zip(rows, times_s, strict=True):
-            slots = [*row]
-            add = slots.append
-            for step in steps:
-                add(step(slots, past, time_s, entity))
-            past.append(slots)
-        return slots
+            past.append(self._run(row, past, time_s, entity))
+        return past[-1]
 
     def features(self, slots: Slots) -> list[float]:
         """The model's inputs."""
@@ -74,112 +68,106 @@ class CompiledPlan:
         return slots[self._places[name]]
 
 
-def _compile(step: Step, places: Mapping[str, int]) -> _Run:
-    match step:
-        case Log():
-            return _log(places[step.column], step.scale)
-        case Ratio():
-            return _ratio(places[step.numerator], places[step.denominator], step.floor)
-        case Seasonal():
-            return _seasonal(step)
-        case Deviation():
-            return _deviation(places[step.column], places[step.level], places[step.spread])
-        case RateDeviation():
-            return _rate_deviation(places[step.rate], places[step.count], places[step.level], places[step.spread])
-        case Clip():
-            return _clip(places[step.column], step.low)
-        case Change():
-            return _change(places[step.column], step.window)
-        case Rolling():
-            return _rolling(places[step.column], step.window)
-        case Scale():
-            return _scale(places[step.column], step.centre, step.spread)
-        case Largest():
-            return _largest([places[name] for name in step.columns])
-        case Norm():
-            return _norm([places[name] for name in step.columns])
+class _Writer:
+    """The function's text, line by line, and the values it works with."""
 
+    def __init__(self, n_columns: int) -> None:
+        self._n_columns = n_columns
+        self._lines: list[str] = []
+        self._values: dict[str, object] = {
+            "log1p": math.log1p,
+            "sqrt": math.sqrt,
+            "floor": math.floor,
+            "copysign": math.copysign,
+            "median": median,
+            "furthest": FURTHEST,
+            "monday": MONDAY_OFFSET_S,
+        }
+        self._calendars: dict[tuple[float, int, bool], int] = {}
 
-def _log(column: int, scale: float, log1p: Callable[[float], float] = math.log1p) -> _Run:
-    def run(slots: Slots, _past: Sequence[Slots], _time_s: float, _entity: str) -> float:
-        x = slots[column]
-        return log1p(x / scale) if x >= 0 else -log1p(-x / scale)
+    def function(self, n_slots: int) -> _Run:
+        """The function."""
+        names = ", ".join(f"s{place}" for place in range(n_slots))
+        columns = ", ".join(f"s{place}" for place in range(self._n_columns))
+        body = [f"({columns},) = row", *self._lines, f"return [{names}]"]
+        text = "def run(row, past, time_s, entity):\n" + "".join(f"    {line}\n" for line in body)
+        exec(compile(text, "<plan>", "exec"), self._values)  # noqa: S102 - the text holds positions and nothing else
+        run: _Run = self._values["run"]  # type: ignore[assignment]  # the line above has put it there
+        return run
 
-    return run
+    def write(self, place: int, step: Step, places: Mapping[str, int]) -> None:
+        """Add a step's lines. Raises KeyError where it reads a column that is not there."""
+        self._lines.append(f"s{place} = {self._expression(place, step, places)}")
 
+    def _expression(self, place: int, step: Step, places: Mapping[str, int]) -> str:
+        match step:
+            case Log():
+                x, k = f"s{places[step.column]}", self._value(place, step.scale)
+                return f"log1p({x} / {k}) if {x} >= 0 else -log1p(-{x} / {k})"
+            case Ratio():
+                above, below = f"s{places[step.numerator]}", f"s{places[step.denominator]}"
+                k = self._value(place, step.floor)
+                return f"{above} / ({below} if {below} > {k} else {k})"
+            case Seasonal():
+                return self._seasonal(place, step)
+            case Deviation():
+                column, level, spread = places[step.column], places[step.level], places[step.spread]
+                self._lines.append(f"d = (s{column} - s{level}) / s{spread}")
+                return "d if -furthest <= d <= furthest else copysign(furthest, d)"
+            case RateDeviation():
+                rate, n = f"s{places[step.rate]}", f"s{places[step.count]}"
+                expected, own = f"s{places[step.level]}", f"s{places[step.spread]}"
+                return f"(sqrt({rate}) - {expected}) / sqrt({own} * {own} + 0.25 / ({n} if {n} > 1.0 else 1.0))"
+            case Clip():
+                x, k = f"s{places[step.column]}", self._value(place, step.low)
+                return f"{x} if {x} > {k} else {k}"
+            case Change():
+                at, k = places[step.column], self._value(place, step.window)
+                return f"s{at} - median([before[{at}] for before in past[-{k}:]]) if past else 0.0"
+            case Rolling():
+                at, k = places[step.column], self._value(place, step.window)
+                rows = f"past[max(0, len(past) + 1 - {k}):]"
+                return f"median([*[before[{at}] for before in {rows}], s{at}]) if past else s{at}"
+            case Largest():
+                sizes = ", ".join(f"abs(s{places[name]})" for name in step.columns)
+                return f"max([{sizes}])"
+            case Norm():
+                squares = " + ".join(f"s{at} * s{at}" for at in (places[name] for name in step.columns))
+                return f"sqrt(({squares}) / {len(step.columns)})"
 
-def _ratio(numerator: int, denominator: int, floor: float) -> _Run:
-    def run(slots: Slots, _past: Sequence[Slots], _time_s: float, _entity: str) -> float:
-        below = slots[denominator]
-        return slots[numerator] / (max(floor, below))
+    def _value(self, place: int, value: object) -> str:
+        name = f"k{place}"
+        self._values[name] = value
+        return name
 
-    return run
+    def _seasonal(self, place: int, step: Seasonal) -> str:
+        """As `telltale.features.levels.read_table`, the same operations in the same order."""
+        n = len(step.tables[""])
+        self._values[f"t{place}"], self._values[f"u{place}"] = step.tables, step.tables[""]
+        table = f"t{place}.get(entity, u{place})" if len(step.tables) > 1 else f"u{place}"
+        if step.period_s == 0:
+            return f"{table}[0]"
+        at = self._calendar(place, step.period_s, n, smooth=step.smooth)
+        if not step.smooth:
+            return f"{table}[a{at}]"
+        self._lines.append(f"t = {table}")
+        return f"t[a{at}] * (1.0 - r{at}) + t[b{at}] * r{at}"
 
-
-def _seasonal(step: Seasonal) -> _Run:
-    """As `telltale.features.levels.read_table`, the same operations in the same order."""
-    tables, period_s, n = step.tables, step.period_s, len(step.tables[""])
-    unseen = tables[""]
-
-    def constant(_slots: Slots, _past: Sequence[Slots], _time_s: float, entity: str) -> float:
-        return tables.get(entity, unseen)[0]
-
-    def stepped(_slots: Slots, _past: Sequence[Slots], time_s: float, entity: str) -> float:
-        return tables.get(entity, unseen)[int((time_s + MONDAY_OFFSET_S) % period_s * n / period_s) % n]
-
-    def smooth(_slots: Slots, _past: Sequence[Slots], time_s: float, entity: str) -> float:
-        table = tables.get(entity, unseen)
-        slot = (time_s + MONDAY_OFFSET_S) % period_s * n / period_s - 0.5
-        left = floor(slot)
-        share = slot - left
-        return table[left % n] * (1.0 - share) + table[(left + 1) % n] * share
-
-    return constant if period_s == 0 else smooth if step.smooth else stepped
-
-
-def _deviation(column: int, level: int, spread: int) -> _Run:
-    def run(slots: Slots, _past: Sequence[Slots], _time_s: float, _entity: str) -> float:
-        distance = (slots[column] - slots[level]) / slots[spread]
-        return distance if -FURTHEST <= distance <= FURTHEST else math.copysign(FURTHEST, distance)
-
-    return run
-
-
-def _rate_deviation(rate: int, count: int, level: int, spread: int, sqrt: Callable[[float], float] = math.sqrt) -> _Run:
-    def run(slots: Slots, _past: Sequence[Slots], _time_s: float, _entity: str) -> float:
-        own, n = slots[spread], slots[count]
-        return (sqrt(slots[rate]) - slots[level]) / sqrt(own * own + 0.25 / (max(1.0, n)))
-
-    return run
-
-
-def _clip(column: int, low: float) -> _Run:
-    return lambda slots, _past, _time_s, _entity: max(low, slots[column])
-
-
-def _change(column: int, window: int) -> _Run:
-    def run(slots: Slots, past: Sequence[Slots], _time_s: float, _entity: str) -> float:
-        return slots[column] - median([before[column] for before in past[-window:]]) if past else 0.0
-
-    return run
-
-
-def _rolling(column: int, window: int) -> _Run:
-    def run(slots: Slots, past: Sequence[Slots], _time_s: float, _entity: str) -> float:
-        before = past[len(past) + 1 - window :] if len(past) >= window else past
-        return median([*[row[column] for row in before], slots[column]]) if before else slots[column]
-
-    return run
-
-
-def _scale(column: int, centre: float, spread: float) -> _Run:
-    return lambda slots, _past, _time_s, _entity: (slots[column] - centre) / spread
-
-
-def _largest(columns: Sequence[int]) -> _Run:
-    return lambda slots, _past, _time_s, _entity: max([abs(slots[place]) for place in columns])
-
-
-def _norm(columns: Sequence[int], sqrt: Callable[[float], float] = math.sqrt) -> _Run:
-    n = len(columns)
-    return lambda slots, _past, _time_s, _entity: sqrt(sum([slots[place] * slots[place] for place in columns]) / n)
+    def _calendar(self, place: int, period_s: float, n: int, *, smooth: bool) -> int:
+        """Where this moment falls, worked out once for all tables cut alike."""
+        key = (period_s, n, smooth)
+        if key not in self._calendars:
+            self._calendars[key] = place
+            self._values[f"p{place}"], self._values[f"n{place}"] = period_s, n
+            slot = f"(time_s + monday) % p{place} * n{place} / p{place}"
+            if smooth:
+                self._lines += [
+                    f"q = {slot} - 0.5",
+                    "left = floor(q)",
+                    f"a{place} = left % n{place}",
+                    f"b{place} = (left + 1) % n{place}",
+                    f"r{place} = q - left",
+                ]
+            else:
+                self._lines.append(f"a{place} = int({slot}) % n{place}")
+        return self._calendars[key]
