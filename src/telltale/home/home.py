@@ -227,6 +227,7 @@ class Home:
     def rollback(self, task: str, *, actor: str, reason: str) -> Version:
         """Make the champion before the present one champion again."""
         app, found = find_task(self.apps, task)
+        # The running server loads and tests it before it takes it up, and goes on with the old one if that fails.
         return self.registry.rollback(app.name, found.name, actor=actor, reason=reason, now=datetime.now(UTC))
 
     def _resolve(self, app: App, task: Task, reference: str) -> Version:

@@ -84,7 +84,7 @@ def parse_ndjson(data: bytes, *, source: str = "request body") -> RawRows:
     if data.lstrip()[:1] == b"[":
         try:
             return rows_from_objects(msgspec.json.decode(data, type=list[object]), source=source)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"the list is not JSON ({error})", where=source, mend="Give one object a line.") from error
     decode = msgspec.json.Decoder().decode
     lines: list[int] = []
@@ -95,7 +95,7 @@ def parse_ndjson(data: bytes, *, source: str = "request body") -> RawRows:
             continue
         try:
             objects.append(decode(text))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             try:
                 objects.append(_decode_with_nan(text))
             except ValueError:
