@@ -1,6 +1,7 @@
 """`telltale demo`: the whole loop of every app on simulated rows, shown as it happens."""
 
 import json
+import signal
 import threading
 import urllib.request
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end; implies --exit.")] = False,
 ) -> int:
     """Simulate, train, gate, promote, serve, send a day of traffic, and say what was found and why."""
+    # Ended by a signal, it must end its server too: as Ctrl-C would.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = read_settings(Path.cwd())
     summary: dict[str, object] = {}
     # A home of its own: made-up traffic must not end up among the events that people train on.
