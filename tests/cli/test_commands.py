@@ -100,6 +100,21 @@ def test_good_rows_go_on_and_bad_ones_are_told_with_line_and_reason(
     assert (ingested["stored"], again["stored"], again["already_stored"]) == (287, 0, 287)
 
 
+def test_rows_set_aside_are_counted_where_a_file_is_trained_or_judged_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, seed in (("rows.csv", "0"), ("later.csv", "1")):
+        run(capsys, "simulate", "helios/metrics", "-o", name, "--days", "14", "--seed", seed)
+        with (tmp_path / name).open("a") as file:
+            file.write("2030-01-01T00:00:00Z,1,2.5,1,1,1,0,\n")
+
+    _, told, _ = run(capsys, "train", "helios/anomaly", "--data", "rows.csv")
+    _, evaluated = run_json(capsys, "evaluate", "helios/anomaly", "--data", "later.csv")
+
+    assert "Rows quarantined: 1; `telltale validate helios/metrics rows.csv` says why." in told
+    assert evaluated["n_quarantined"] == 1
+
+
 def test_stored_events_are_trained_on_once_there_are_enough(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, "simulate", "helios/metrics", "-o", "rows.parquet", "--days", "8")
     run(capsys, "ingest", "helios/metrics", "rows.parquet")

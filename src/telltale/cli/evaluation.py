@@ -55,7 +55,8 @@ def evaluate(
     from telltale.evaluate.tables import confusion_table, metrics_table, targets_table, verdict_line
 
     manifest = runtime.manifest
-    say(f"Evaluating {evaluation.reference} on {evaluation.frame.height:,} {evaluation.data_kind} rows.")
+    aside = f"; {evaluation.n_quarantined:,} are quarantined" if evaluation.n_quarantined else ""
+    say(f"Evaluating {evaluation.reference} on {evaluation.frame.height:,} {evaluation.data_kind} rows{aside}.")
     if manifest.trained_on.first == "":
         say("The version's training rows carry no time, so that an overlap with these rows cannot be seen.")
     if evaluation.result is not None:

@@ -62,6 +62,9 @@ def train(
         rows = home.training_rows(app, found, data=data, simulation=simulation, seed=seed)
         if not as_json:
             say(_first_line(f"{app.name}/{found.name}", rows.kind, rows.train.height, data))
+            if rows.n_quarantined:
+                event = f"{app.name}/{found.event}"
+                say(f"Rows quarantined: {rows.n_quarantined:,}; `telltale validate {event} {data}` says why.")
         trained = home.train_on(app, found, rows, choices, actor="cli", progress=progress)
         files = home.write_training(trained, output, save_data=save_data) if output is not None else {}
     document = trained.as_document()

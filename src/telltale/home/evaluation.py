@@ -38,10 +38,11 @@ class Evaluation:
     verdict: Verdict
     result: DetectionResult | None
     threshold: float
+    n_quarantined: int = 0
 
 
 def evaluate_rows(
-    task: Task, runtime: ScoreRuntime, frame: pl.DataFrame, *, reference: str, data_kind: str
+    task: Task, runtime: ScoreRuntime, frame: pl.DataFrame, *, reference: str, data_kind: str, n_quarantined: int = 0
 ) -> Evaluation:
     """Score and judge checked rows.
 
@@ -63,6 +64,7 @@ def evaluate_rows(
         verdict=verdict,
         result=result,
         threshold=runtime.threshold,
+        n_quarantined=n_quarantined,
     )
 
 
@@ -77,6 +79,7 @@ def as_document(evaluation: Evaluation, runtime: ScoreRuntime, files: dict[str, 
         "version": evaluation.reference,
         "data_kind": evaluation.data_kind,
         "n": evaluation.frame.height,
+        "n_quarantined": evaluation.n_quarantined,
         "n_train": manifest.trained_on.n_rows,
         "metrics": {} if result is None else {name: figure(found) for name, found in result.metrics.items()},
         "counts": None if result is None else msgspec.to_builtins(result.counts),

@@ -175,7 +175,15 @@ class Home:
                     mend="Give rows with --data FILE.",
                 )
         kind = "simulated" if data is None else "file"
-        return evaluate_rows(found, runtime, checked.frame, reference=name, data_kind=kind), runtime
+        evaluation = evaluate_rows(
+            found,
+            runtime,
+            checked.frame,
+            reference=name,
+            data_kind=kind,
+            n_quarantined=len(checked.quarantined),
+        )
+        return evaluation, runtime
 
     def validate(self, event: str, path: Path, *, require_time: bool = False) -> Checked:
         """Check a file's rows against an event, storing nothing."""

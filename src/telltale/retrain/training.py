@@ -40,6 +40,7 @@ class TrainedVersion:
             "data_kind": manifest.trained_on.kind,
             "n_train": manifest.trained_on.n_rows,
             "n_held_out": self.rows.held_out.height,
+            "n_quarantined": self.rows.n_quarantined,
             "columns": list(self.rows.columns),
             "features": list(manifest.plan.features),
             "estimator": manifest.estimator,

@@ -86,7 +86,11 @@ def rows_from_checked(kind: str, checked: Checked, *, where: str) -> TrainingRow
             mend="See the reasons with `telltale validate`.",
         )
     return TrainingRows(
-        kind="store" if kind == "store" else "file", train=train, held_out=held_out, columns=checked.columns
+        kind="store" if kind == "store" else "file",
+        train=train,
+        held_out=held_out,
+        columns=checked.columns,
+        n_quarantined=len(checked.quarantined),
     )
 
 

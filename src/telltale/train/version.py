@@ -29,12 +29,16 @@ _QUANTILES = tuple(round(level, 2) for level in np.linspace(0, 1, 21).tolist())
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRows:
-    """Checked rows to train on and to be judged on. `held_out` may be empty: then the gate has no evidence."""
+    """Checked rows to train on and to be judged on. `held_out` may be empty: then the gate has no evidence.
+
+    `n_quarantined` rows of the source were set aside by the check.
+    """
 
     kind: DataKind
     train: pl.DataFrame
     held_out: pl.DataFrame
     columns: tuple[str, ...]
+    n_quarantined: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
