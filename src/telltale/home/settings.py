@@ -60,7 +60,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
         _env(folder / ".env"),
         os.environ if environment is None else environment,
     ):
-        found |= {name: source[name] for name in found if name in source and (source[name] or not found[name])}
+        found |= {name: source[name] for name in found if source.get(name)}
     return found
 
 

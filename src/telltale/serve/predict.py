@@ -75,10 +75,13 @@ def decide_many(live: LiveTask, bodies: Sequence[bytes]) -> list[Prediction | Ex
         rows.append((values, received_s if given_s is None else given_s, entity, explain))
         places.append(place)
         decided.append(_WAITING)
-    if len(rows) == 1:
-        answers = [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
-    else:
-        answers = live.runtime.answer_rows(rows) if rows else []
+    try:
+        if len(rows) == 1:
+            answers = [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
+        else:
+            answers = live.runtime.answer_rows(rows) if rows else []
+    except Exception as error:  # noqa: BLE001 - told to each sender; a batch goes on with its next lines
+        return [error if item is _WAITING else item for item in decided]
     for place, (measured, time_s, whose, _), answer in zip(places, rows, answers, strict=True):
         decided[place] = keep_answer(live, measured, time_s, whose, answer, (received_s, began))
     return decided
