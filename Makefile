@@ -15,7 +15,7 @@ demo: .venv/base
 	touch $@
 
 .venv/all: .venv/base
-	$(PIP) install --constraint constraints.txt --editable '.[collect,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[collect,neural,dev]'
 	touch $@
 
 setup: .venv/all

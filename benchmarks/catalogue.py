@@ -56,6 +56,17 @@ BENCHMARKS = {
         lower_is_better=frozenset({"false_positive_rate"}),
         options=frozenset({"data", "test", "grid"}),
     ),
+    "compression": Benchmark(
+        title="A codec per block: ours, each codec alone, heuristics",
+        shown=("regret_20MBs", "regret_100MBs", "regret_500MBs", "policy_us_per_block"),
+        lower_is_better=frozenset({"regret_20MBs", "regret_100MBs", "regret_500MBs", "policy_us_per_block"}),
+        options=frozenset({"data", "test"}),
+    ),
+    "hand": Benchmark(
+        title="Hand-written logistic regression and decision tree beside scikit-learn's",
+        shown=("accuracy_difference", "time_ratio"),
+        lower_is_better=frozenset({"accuracy_difference", "time_ratio"}),
+    ),
     "latency": Benchmark(
         title="One row through one forest: ours, scikit-learn, stock ONNX",
         shown=("single_row_us", "forest_us"),

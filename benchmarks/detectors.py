@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from benchmarks.helios_cases import Trial
 from telltale.apps.helios import ANOMALY, APP
+from telltale.apps.helios.features import derive_plan
 from telltale.contract.estimator import Scores
 from telltale.evaluate.metrics import average_precision
 from telltale.features.frame import feature_matrix
-from telltale.models.runtime import load_runtime
-from telltale.train.fit import labels_of
+from telltale.models.runtimes import score_runtime
+from telltale.train.fitted import TrainingChoices
 from telltale.train.rows import refuse_overlap
+from telltale.train.score import labels_of
 from telltale.train.split import folds
 from telltale.train.threshold import threshold_from_labels, threshold_from_share, threshold_from_tail
-from telltale.train.version import TrainingChoices, train_version
+from telltale.train.version import train_version
 
 Matrix = NDArray[np.float64]
 Setting = Mapping[str, Any]
@@ -51,7 +53,7 @@ def product_method(choices: TrainingChoices, trial: Trial) -> Fitted:
     with TemporaryDirectory(prefix="telltale-bench-") as scratch:
         folder = Path(scratch) / "bundle"
         train_version(APP, ANOMALY, trial.rows, seeded, directory=folder, progress=lambda _what, _done, _of: None)
-        runtime = load_runtime(folder)
+        runtime = score_runtime(folder)
 
     def score(frame: pl.DataFrame) -> Scores:
         refuse_overlap(frame, runtime.columns, runtime.bundle.trained_rows, where="benchmark")
@@ -87,7 +89,7 @@ class PlainDetector:
             dict(zip(("rows", *self.settings), values, strict=True))
             for values in product(rows, *self.settings.values())
         ]
-        matrix, fold = features(frame), folds(frame)
+        matrix, fold = features(frame), folds(frame, ANOMALY.split)
         left_out = [self._left_out(matrix, labels, fold, setting, trial.seed) for setting in tried]
         best = 0
         if labels is not None and (labels == 1).any() and (labels == 0).any():
@@ -102,7 +104,7 @@ class PlainDetector:
 
     def _features_of(self, trial: Trial) -> Callable[[pl.DataFrame], Matrix]:
         if self.same_features:
-            plan = ANOMALY.derive_plan(trial.rows.train, trial.rows.columns)
+            plan = derive_plan(trial.rows.train, trial.rows.columns)
             raw: Callable[[pl.DataFrame], Matrix] = lambda rows: feature_matrix(plan, rows).astype(np.float64)  # noqa: E731
         else:
             raw = lambda rows: rows.select(trial.rows.columns).to_numpy().astype(np.float64)  # noqa: E731
@@ -136,7 +138,7 @@ def _threshold(frame: pl.DataFrame, labels: NDArray[np.int8] | None, scores: Sco
         known = labels >= 0
         rng = np.random.default_rng(seed)
         return threshold_from_labels(labels[known], scores[known], ANOMALY.targets, rng=rng)
-    interval_s = ANOMALY.derive_plan(frame, tuple(frame.columns[-1:])).interval_s
+    interval_s = derive_plan(frame, tuple(frame.columns[-1:])).interval_s
     normal = scores if labels is None else scores[labels != 1]
     return threshold_from_tail(
         normal, false_alarms_per_day=ANOMALY.false_alarms_per_day, rows_per_day=_DAY_S / (interval_s or 60.0)

@@ -9,10 +9,18 @@ import polars as pl
 from benchmarks.catalogue import Progress
 from telltale.apps.helios import ANOMALY, APP
 from telltale.contract.errors import NotEnoughDataError, NotFoundError, SchemaError, UsageError
+from telltale.contract.simulation import Simulation
 from telltale.telemetry.frames import ENTITY, LABEL, TIME, sort_checked
 from telltale.telemetry.validate import Checked
-from telltale.train.fit import labels_of
-from telltale.train.sources import Simulation, check_file, rows_from_checked, rows_simulated, rows_to_test
+from telltale.train.score import labels_of
+from telltale.train.sources import (
+    TEST_DAYS_LATER,
+    TEST_SEED,
+    check_file,
+    check_simulated,
+    rows_from_checked,
+    rows_simulated,
+)
 from telltale.train.version import TrainingRows
 
 SCHEMA = APP.event(ANOMALY.event)
@@ -28,13 +36,19 @@ class Trial:
     cases: Mapping[str, pl.DataFrame]
 
 
+def later_days(days: float, seed: int) -> pl.DataFrame:
+    """Rows of other days and another seed, as `telltale evaluate` makes them up."""
+    how = Simulation(days=days, seed=seed + TEST_SEED)
+    return check_simulated(APP, ANOMALY.event, how, days_later=TEST_DAYS_LATER).frame
+
+
 def simulated(*, seeds: Sequence[int], days: float, test_days: float) -> list[Trial]:
     """One trial per seed: the days that `telltale train` makes up, and later days of another seed, as `evaluate` does."""
     return [
         Trial(
             rows=rows_simulated(APP, ANOMALY, Simulation(days=days, seed=seed)),
             seed=seed,
-            cases={f"seed {seed}": rows_to_test(APP, ANOMALY, days=test_days, seed=seed, interval_s=None).frame},
+            cases={f"seed {seed}": later_days(test_days, seed)},
         )
         for seed in seeds
     ]
@@ -44,7 +58,7 @@ def from_files(data: Path, *, progress: Progress) -> list[Trial]:
     """One trial per labelled file: fitted on what `telltale train --data` fits on, scored on what it holds out."""
     trials = []
     for path, checked in _read(data, None, progress).items():
-        rows = rows_from_checked("file", checked, where=str(path))
+        rows = rows_from_checked("file", checked, ANOMALY, where=str(path))
         if rows.held_out.is_empty():
             progress(f"{path.name} is left out: no row of it is labelled")
         else:

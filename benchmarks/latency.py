@@ -31,18 +31,19 @@ from benchmarks.results import Figures, Result, Row, as_document
 from telltale.apps.helios import ANOMALY, APP
 from telltale.contract.errors import TelltaleError
 from telltale.contract.estimator import Features
+from telltale.contract.simulation import Simulation
 from telltale.features.frame import feature_matrix
 from telltale.features.window import CompiledPlan
 from telltale.home.apps import app_references
 from telltale.home.home import open_home
 from telltale.models.isolation_forest import FusedForest, fuse
-from telltale.models.runtime import ScoreRuntime
+from telltale.models.runtimes import scoring
+from telltale.models.score_runtime import ScoreRuntime
 from telltale.serve.bodies import BodyReader
 from telltale.serve.edge import open_edge
 from telltale.serve.live_task import Place
 from telltale.serve.predict import predict
 from telltale.serve.settings import ServeSettings
-from telltale.train.sources import Simulation
 
 _TASK = "helios/anomaly"
 _TARGET_US = {"single_row_us": 100.0, "forest_us": 30.0}
@@ -70,7 +71,7 @@ def run(*, quick: bool, progress: Progress) -> dict[str, Any]:
         with open_home(home_folder) as home:
             trained = home.train(_TASK, simulation=Simulation(days=3.0 if quick else 7.0))
             home.promote(_TASK, str(trained.version.number), actor="benchmark", reason="benchmark", override=True)
-            _, runtime = home.load(_TASK)
+            runtime = scoring(home.load(_TASK)[1])
         forest = _fit_forest(feature_matrix(runtime.plan, trained.rows.train))
         bodies, features = _fresh_rows(runtime, rounds * quick_calls)
         # What a crash could lose is written between rounds, not in them: a flush is not part of a request.
@@ -115,15 +116,7 @@ def _fit_forest(features: Features) -> Any:
 
 def _fresh_rows(runtime: ScoreRuntime, n: int) -> tuple[list[bytes], Features]:
     """Bodies as a client sends them, all different, one in twenty anomalous; and the features of each alone."""
-    days = n * APP.interval_s / 86_400
-    rows = APP.simulate(
-        ANOMALY.event,
-        days=days,
-        interval_s=APP.interval_s,
-        anomaly_rate=0.05,
-        seed=5,
-        start=APP.start + timedelta(days=364),
-    )
+    rows = APP.simulate(ANOMALY.event, Simulation(n_rows=n, seed=5, start=APP.start + timedelta(days=364)))
     compiled = CompiledPlan(runtime.plan)
     bodies, features = [], []
     for row in rows.iter_rows(named=True):

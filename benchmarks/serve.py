@@ -21,6 +21,7 @@ from benchmarks.results import Figures, Result, Row, as_document
 from benchmarks.serve_peers.generators import batch, open_loop, saturate
 from benchmarks.serve_peers.servers import Server, python_command, running
 from telltale.contract.app import App, Task
+from telltale.contract.simulation import Simulation
 from telltale.home.apps import app_references, find_task
 from telltale.home.home import Home, open_home
 from telltale.serve.settings import ServeSettings
@@ -78,7 +79,7 @@ def run(
 def _write_bodies(app: App, task: Task, folder: Path) -> Path:
     """Ordinary rows of the task's event, one a line."""
     event = app.event(task.event)
-    rows = app.simulate(event.name, days=1, interval_s=app.interval_s, anomaly_rate=0.0, seed=9, start=app.start)
+    rows = app.simulate(event.name, Simulation(n_rows=288, positive_rate=0.0, seed=9, start=app.start))
     names = [column.name for column in event.columns]
     lines = [
         msgspec.json.encode({event.time: row[event.time].isoformat(), "entity": "bench", **{name: row[name] for name in names}})

@@ -19,6 +19,7 @@ import polars as pl
 
 import telltale
 from telltale.home.apps import app_references
+from telltale.models.runtimes import scoring
 from telltale.serve.server import start_background
 from telltale.serve.settings import ServeSettings
 
@@ -77,17 +78,17 @@ def main(path: Path) -> None:
         data = Path(scratch) / "known.parquet"
         known.write_parquet(data)
         trained = home.train(TASK, data=data)
-        manifest = trained.manifest
-        print(f"{path.name}: trained on {manifest.trained_on.n_rows} rows in {trained.seconds:.1f} s")
-        print(f"gate: {trained.version.outcome}; threshold from {manifest.operating_point.method}")
+        runtime = scoring(home.load(TASK)[1])
+        print(f"{path.name}: trained on {trained.manifest.trained_on.n_rows} rows in {trained.seconds:.1f} s")
+        print(f"gate: {trained.version.outcome}; threshold from {trained.as_document()['threshold_from']}")
         # Without labels there is no evidence, and with few the gate may say no: a person takes it on, and it is on record.
         home.promote(TASK, str(trained.version.number), actor="example", reason="to look at", override=True)
         settings = ServeSettings(home=str(Path(scratch) / "home"), apps=app_references())
         with start_background(settings) as server:
-            columns, history = list(trained.rows.columns), manifest.plan.history
+            columns, history = list(runtime.columns), runtime.history
             answers = predict(server.url, new.select(columns).to_dicts(), history=history)
             labels = new["label"].fill_null(0).to_list() if "label" in new.columns else None
-            tell(answers, labels, threshold=manifest.threshold)
+            tell(answers, labels, threshold=runtime.threshold)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any
 
 import telltale
 from telltale.home.apps import app_references
+from telltale.models.runtimes import scoring
 from telltale.serve.server import start_background
 from telltale.serve.settings import ServeSettings
 from telltale.telemetry.host import collect_host
@@ -91,8 +92,9 @@ def main() -> None:
             f"trained on {trained.manifest.trained_on.n_rows} rows; gate: {trained.version.outcome}, for want of labels"
         )
         home.promote(TASK, str(trained.version.number), actor="example", reason="no labels; to look at")
+        runtime = scoring(home.load(TASK)[1])
         with start_background(ServeSettings(home=str(home.folder.path), apps=app_references())) as server:
-            history = trained.manifest.plan.history
+            history = runtime.history
             tell("now", ask(server.url, history=history))
             with busy((history + 4) * INTERVAL_S, Path(scratch)):
                 tell("with every core and the disk busy", ask(server.url, history=history))

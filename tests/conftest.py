@@ -4,22 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from telltale.home.settings import SETTINGS
+
 _REQUIRE_ALL = os.environ.get("TELLTALE_REQUIRE_ALL") == "1"
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the person who runs the tests must not reach them."""
-    for variable in (
-        "TELLTALE_HOME",
-        "HOST",
-        "PORT",
-        "WORKERS",
-        "ANOMALY_THRESHOLD",
-        "TELLTALE_OPERATOR_KEY",
-        "LOG_LEVEL",
-    ):
-        monkeypatch.delenv(variable, raising=False)
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from benchmarks.results import Averaging, Comparison, Figures, Result, Row, as_d
 
 from telltale.apps.helios import APP
 from telltale.contract.errors import NotEnoughDataError, NotFoundError, UsageError
+from telltale.contract.simulation import Simulation
 from telltale.telemetry.export import write_frame
 from telltale.telemetry.frames import ENTITY, LABEL
 
@@ -35,14 +36,7 @@ def result(*rows: Row) -> Result:
 
 
 def write_days(path: Path, *, seed: int, days: float = 2, later: float = 0, drop: tuple[str, ...] = ()) -> None:
-    frame = APP.simulate(
-        "metrics",
-        days=days,
-        interval_s=300,
-        anomaly_rate=0.05,
-        seed=seed,
-        start=APP.start + timedelta(days=later),
-    )
+    frame = APP.simulate("metrics", Simulation(days=days, seed=seed, start=APP.start + timedelta(days=later)))
     path.parent.mkdir(exist_ok=True)
     write_frame(frame.drop(drop), path)
 

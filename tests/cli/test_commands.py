@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from telltale.cli import main
+from telltale.home.apps import installed_apps
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +151,7 @@ def test_feedback_from_a_file_labels_stored_events_for_training(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "nothing/anomaly"], "Known: helios"),
+        (["train", "nothing/anomaly"], "Known: eyenet, helios"),
         (["train", "helios/nothing"], "Known: anomaly"),
         (["train", "helios/anomaly", "--estimator", "magic"], "Known: isolation_forest, robust_z"),
         (["train", "helios/anomaly", "--data", "missing.csv"], "missing.csv"),
@@ -160,7 +161,7 @@ def test_feedback_from_a_file_labels_stored_events_for_training(
         (["evaluate", "helios/anomaly"], "helios/anomaly"),
         (["promote", "helios/anomaly", "--version", "7"], "helios/anomaly"),
         (["rollback", "helios/anomaly"], "helios/anomaly"),
-        (["collect", "nothing"], "Known: host"),
+        (["collect", "nothing"], "Known: blocks, host"),
         (["schedule", "set", "helios/anomaly", "often"], "0 3 * * 0"),
         (["no-such-command"], "No such command"),
     ],
@@ -190,8 +191,9 @@ def test_schedules_can_be_listed_paused_resumed_and_set(capsys: pytest.CaptureFi
 
     _, listed = run_json(capsys, "schedule", "list")
 
-    assert listed["schedules"][0]["schedule"]["cron"] == "0 3 * * 0"  # type: ignore[index]
-    assert listed["schedules"][0]["next_at"] is not None  # type: ignore[index]
+    found = {item["schedule"]["app"]: item for item in listed["schedules"]}  # type: ignore[attr-defined]
+    assert found["helios"]["schedule"]["cron"] == "0 3 * * 0"
+    assert found["helios"]["next_at"] is not None
 
 
 def test_settings_come_from_the_command_line_then_the_environment_then_files(
@@ -222,8 +224,14 @@ def test_help_needs_no_training_library() -> None:
 def test_demo_finds_what_was_planted_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
     status, shown = run_json(capsys, "demo", "--port", "0")
 
-    traffic = shown["helios/anomaly traffic"]
     assert status == 0
-    assert traffic["rows"] == 288  # type: ignore[index]
-    assert traffic["caught"] >= 0.85 * traffic["anomalous"]  # type: ignore[index]
-    assert traffic["false_alarms"] <= 3  # type: ignore[index]
+    assert float(str(shown["seconds"])) <= 180
+    for app in installed_apps().values():
+        for task in app.tasks:
+            assert f"{app.name}/{task.name} served" in shown, f"{app.name}/{task.name} was not shown"
+    traffic: dict[str, int] = shown["helios/anomaly served"]  # type: ignore[assignment]
+    assert traffic["rows"] == 288
+    assert traffic["caught"] >= 0.85 * traffic["positive"]
+    assert traffic["false_alarms"] <= 3
+    attacks: dict[str, int] = shown["storefront/requests served"]  # type: ignore[assignment]
+    assert attacks["caught"] >= 0.5 * attacks["positive"]

@@ -19,6 +19,9 @@ NAMES = {
     "accuracy",
     "auroc",
     "average_precision",
+    "far",
+    "frr",
+    "eer",
 }
 
 

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from telltale.contract.verdict import Target
 from telltale.evaluate.figures import spans_magnitudes, thinned
-from telltale.evaluate.plots import CAPTIONS, write_plots
+from telltale.evaluate.plots import CAPTIONS, class_words, write_plots
 
-ALL = list(CAPTIONS)
+VERIFYING_ALONE = "threshold_analysis.png"
+ALL = [name for name in CAPTIONS if name != VERIFYING_ALONE]
 TARGETS = (Target(metric="precision", op=">=", limit=0.95),)
+VERIFYING = (Target(metric="far", op="<=", limit=0.03), Target(metric="frr", op="<=", limit=0.05))
 
 
 def made_up(n: int = 400, share: float = 0.1) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
@@ -38,6 +40,18 @@ def test_labelled_rows_give_every_promised_file(tmp_path: Path) -> None:
         height, width = imread(path).shape[:2]
         assert width == 921
         assert height > 300
+
+
+def test_a_task_that_verifies_gets_its_error_rates_and_its_own_words(tmp_path: Path) -> None:
+    labels, scores = made_up(share=0.8)
+
+    detecting = write_plots(tmp_path / "a", labels=labels, scores=scores, threshold=1.5)
+    verifying = write_plots(tmp_path / "b", labels=labels, scores=scores, threshold=1.5, targets=VERIFYING)
+
+    assert set(verifying) - set(detecting) == {VERIFYING_ALONE}
+    assert class_words(VERIFYING).negative == "impostor"
+    for name in ("confusion_matrix.png", "score_distribution.png"):  # the words are in the picture
+        assert detecting[name].read_bytes() != verifying[name].read_bytes()
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:

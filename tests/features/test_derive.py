@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telltale.contract.errors import NotEnoughDataError
-from telltale.contract.plan import Clip, Log, Seasonal
+from telltale.contract.errors import NotEnoughDataError, SchemaError
+from telltale.contract.plan import Clip, ForwardFill, Log, Seasonal, WindowStat
 from telltale.features.derive import LEAST_EXCESS, SQUASH, PlanDraft, derive_generic
 from telltale.features.frame import feature_matrix, run_plan
 from telltale.features.window import CompiledPlan
@@ -199,3 +199,121 @@ def test_forty_columns_give_a_plan_with_a_feature_for_each(checked_frame: Checke
 
     assert len(plan.features) == 83
     assert sum(isinstance(step, Log) for step in plan.steps) == 40
+
+
+def test_missing_values_are_filled_before_anything_else_reads_them(checked_frame: CheckedFrame) -> None:
+    rng = np.random.default_rng(0)
+    values = [float(x) if rng.random() > 0.2 else None for x in rng.normal(50, 2, 600)]
+    frame = checked_frame({"ms": values, "load": noise(600)})
+    draft = PlanDraft(frame, ("ms", "load"))
+    plan = draft.finish(draft.deviation(draft.fill("ms", 3)))
+    compiled = CompiledPlan(plan)
+
+    filled = next(step for step in plan.steps if isinstance(step, ForwardFill))
+    assert filled.otherwise == pytest.approx(50.0, abs=0.5)
+    assert plan.nullable == {"ms"}
+    assert plan.columns == ("ms",)
+    assert plan.history == 3
+    assert abs(compiled.features(compiled.run([(None,)], [0.0], ""))[0]) < 0.2
+    with pytest.raises(SchemaError, match=r"PlanDraft\.fill"):
+        PlanDraft(frame, ("ms", "load")).deviation("ms")
+
+
+def test_a_column_of_which_nothing_is_known_is_filled_with_zeros(checked_frame: CheckedFrame) -> None:
+    frame = checked_frame({"ms": [None] * 30})
+    draft = PlanDraft(frame, ("ms",))
+
+    plan = draft.finish(draft.deviation(draft.fill("ms", 0)))
+
+    assert feature_matrix(plan, frame).tolist() == [[0.0]] * 30
+
+
+def test_rows_before_add_up_along_a_chain_of_windows(checked_frame: CheckedFrame) -> None:
+    rng = np.random.default_rng(0)
+    values = [float(x) if rng.random() > 0.4 else None for x in rng.normal(50, 2, 400)]
+    gaps_us = rng.integers(5, 20, 400) * 1_000_000
+    frame = checked_frame({"ms": values}, times_us=np.cumsum(gaps_us).tolist())
+    draft = PlanDraft(frame, ("ms",))
+    mean = draft.window_stat(draft.fill("ms", 2), "mean", 60.0)
+    draft.change(mean, window=4)
+    plan = draft.finish("ms_filled_mean_change", sequence=3)
+    compiled = CompiledPlan(plan)
+
+    matrix = feature_matrix(plan, frame)
+
+    rows, seconds = frame.select("ms").rows(), [time / 1e6 for time in np.cumsum(gaps_us).tolist()]
+    need = plan.reach + 1
+    for i in range(need, 400):
+        last = slice(i + 1 - need, i + 1)
+        tail = compiled.run_tail(rows[last], seconds[last], "")
+        assert compiled.tail_features(tail) == pytest.approx(matrix[i].tolist(), rel=1e-5, abs=1e-5)
+    assert 2 + 6 + 4 <= plan.history <= 2 + 10 + 4
+    assert plan.reach == plan.history + 2
+
+
+def test_a_window_of_regular_rows_reaches_back_as_many_rows_as_it_holds_less_one(checked_frame: CheckedFrame) -> None:
+    # Devices that report in turn, each every ten seconds.
+    n = 400
+    times_us = [(i // 4) * 10_000_000 + (i % 4) * 2_000_000 for i in range(n)]
+    frame = checked_frame({"bytes": noise(n)}, entities=[f"d{i % 4}" for i in range(n)], times_us=times_us)
+    draft = PlanDraft(frame, ("bytes",))
+    plan = draft.finish(draft.window_stat("bytes", "q75", 300.0))
+
+    assert plan.features == ("bytes_quantile_75",)
+    assert plan.interval_s == 10.0
+    assert plan.history == 29
+
+
+def test_without_a_clock_a_window_of_time_is_the_row_alone_in_serving_too(checked_frame: CheckedFrame) -> None:
+    frame = checked_frame({"load": noise(400)}).with_columns(
+        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("@time")
+    )
+    draft = PlanDraft(frame, ("load",))
+    plan = draft.finish(draft.window_stat("load", "mean", 300.0), draft.deviation("load"))
+    compiled = CompiledPlan(plan)
+
+    assert plan.history == 0
+    assert next(step.window_s for step in plan.steps if isinstance(step, WindowStat)) == 0.0
+    assert compiled.run([(90.0,), (100.0,)], [7.0, 7.0], "")[1] == 100.0
+    assert run_plan(plan, frame)["load_mean"].equals(frame["load"].alias("load_mean"))
+
+
+def test_a_product_and_a_column_as_it_is(checked_frame: CheckedFrame) -> None:
+    frame = checked_frame({"bytes": noise(50), "hops": [2.0] * 50, "spare": [1.0] * 50})
+    draft = PlanDraft(frame, ("bytes", "hops", "spare"))
+    cost = draft.product("cost", ("bytes", "hops"), 0.5)
+    plan = draft.finish(draft.raw("bytes"), cost)
+
+    assert feature_matrix(plan, frame)[:, 1] == pytest.approx(feature_matrix(plan, frame)[:, 0])
+    assert plan.columns == ("bytes", "hops")
+
+
+def test_a_column_is_kept_for_what_reads_it_after_the_plan(checked_frame: CheckedFrame) -> None:
+    draft = PlanDraft(checked_frame({"bytes": noise(50), "price": noise(50)}), ("bytes", "price"))
+    draft.raw("price")
+
+    plan = draft.finish(draft.deviation("bytes"))
+
+    assert plan.columns == ("bytes", "price")
+    assert "price" not in plan.features
+
+
+def test_columns_of_text_are_passed_over_and_refused_where_asked_for(checked_frame: CheckedFrame) -> None:
+    frame = checked_frame({"bytes": noise(50)}).with_columns(pl.lit("zip").alias("kind"))
+    draft = PlanDraft(frame, ("bytes", "kind"))
+
+    plan = draft.finish(draft.deviation("bytes"))
+
+    assert plan.columns == ("bytes",)
+    with pytest.raises(SchemaError, match="kind holds String"):
+        draft.raw("kind")
+
+
+def test_a_model_that_reads_a_sequence_gets_the_distances_of_its_rows_alone(checked_frame: CheckedFrame) -> None:
+    frame = checked_frame({"load": noise(400), "heat": noise(400, seed=1)})
+
+    plan = derive_generic(frame, ("load", "heat"), sequence=6)
+
+    assert plan.features == ("load_deviation", "heat_deviation")
+    assert (plan.sequence, plan.history, plan.reach) == (6, 0, 5)
+    assert feature_matrix(plan, frame).shape == (400, 12)

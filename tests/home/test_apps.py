@@ -21,5 +21,5 @@ def test_the_only_task_or_event_is_meant_where_just_the_app_is_named() -> None:
 
 @pytest.mark.parametrize("address", ["helios/nothing", "nowhere/anomaly", "", "/anomaly"])
 def test_an_unknown_address_is_refused_with_what_is_known(address: str) -> None:
-    with pytest.raises(UsageError, match=r"Known: (anomaly|helios)"):
+    with pytest.raises(UsageError, match=r"Known: (anomaly|eyenet, helios)"):
         find_task(installed_apps(), address)

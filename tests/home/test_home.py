@@ -14,11 +14,12 @@ from telltale.contract.errors import (
     OverlapError,
     SchemaError,
 )
+from telltale.contract.simulation import Simulation
 from telltale.contract.verdict import Target
 from telltale.home import Home, open_home
+from telltale.models.runtimes import scoring
 from telltale.registry.versions import Version
-from telltale.train.sources import Simulation
-from telltale.train.version import TrainingChoices
+from telltale.train.fitted import TrainingChoices
 
 WriteCsv = Callable[..., Path]
 LoadRows = Callable[..., dict[str, list[float]]]
@@ -49,9 +50,9 @@ def test_evaluate_judges_later_rows_and_says_of_what(
 
     evaluation, runtime = home.evaluate(TASK, data=path)
 
-    assert evaluation.verdict.outcome == "pass"
+    assert evaluation.judged.verdict.outcome == "pass"
     assert (evaluation.reference, evaluation.data_kind) == ("helios/anomaly@1", "file")
-    assert evaluation.scores.shape == (800,)
+    assert evaluation.answers.height == 800
     assert runtime.columns == ("load",)
 
 
@@ -78,8 +79,8 @@ def test_a_version_evaluates_alike_from_the_registry_and_from_its_directory(
 
     registered, directory = home.evaluate(TASK, data=path)[0], home.evaluate(TASK, reference=str(copy), data=path)[0]
 
-    assert directory.scores.tolist() == registered.scores.tolist()
-    assert directory.verdict == registered.verdict
+    assert directory.answers.equals(registered.answers)
+    assert directory.judged.verdict == registered.judged.verdict
 
 
 def test_simulated_rows_to_judge_by_are_none_that_were_trained_on(home: Home) -> None:
@@ -141,7 +142,7 @@ def test_the_champion_answers_and_without_one_the_latest(
     promote(home, "1")
     assert home.load(TASK)[0] == "helios/anomaly@1"
     assert home.load(TASK, "2")[0] == "helios/anomaly@2"
-    assert home.load(TASK, "2", threshold=0.125)[1].threshold == 0.125
+    assert scoring(home.load(TASK, "2", threshold=0.125)[1]).threshold == 0.125
     with pytest.raises(NotFoundError):
         home.load(TASK, "7")
 
@@ -202,7 +203,7 @@ def test_scores_of_a_file_are_those_the_version_answers_with(
 
     assert name == "helios/anomaly@1"
     assert checked.frame.height == 50
-    assert runtime.score_frame(checked.frame).argmax() in {7, 27, 47}
+    assert scoring(runtime).score_frame(checked.frame).argmax() in {7, 27, 47}
 
 
 def test_a_home_opens_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

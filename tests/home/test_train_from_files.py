@@ -5,16 +5,25 @@ import numpy as np
 import pytest
 
 from telltale.contract.errors import NotEnoughDataError, NotFoundError, SchemaError
+from telltale.contract.plan import Plan
+from telltale.contract.simulation import Simulation
 from telltale.home import Home
 from telltale.models.bundle import load_bundle
+from telltale.models.runtimes import scoring
+from telltale.retrain.training import TrainedVersion
 from telltale.telemetry.export import write_frame
-from telltale.train.sources import Simulation, simulated
-from telltale.train.version import TrainingChoices
+from telltale.train.fitted import TrainingChoices
+from telltale.train.sources import simulated
 
 WriteCsv = Callable[..., Path]
 LoadRows = Callable[..., dict[str, list[float]]]
 TASK = "helios/anomaly"
 QUICK = TrainingChoices(estimator="robust_z")
+
+
+def plan_of(trained: TrainedVersion) -> Plan:
+    assert trained.manifest.plan is not None
+    return trained.manifest.plan
 
 
 def test_one_numeric_column_is_enough(home: Home, write_csv: WriteCsv, load_rows: LoadRows) -> None:
@@ -24,7 +33,7 @@ def test_one_numeric_column_is_enough(home: Home, write_csv: WriteCsv, load_rows
     assert document["columns"] == ["load"]
     assert (document["data_kind"], document["verdict"]) == ("file", "pass")
     assert document["n_train"] == 2_200 - 440 - 12
-    assert home.load(TASK)[1].answer_row((111.0,), 0.0).decision
+    assert scoring(home.load(TASK)[1]).answer_row((111.0,), 0.0).decision
 
 
 def test_forty_numeric_columns_are_all_looked_at(home: Home, write_csv: WriteCsv) -> None:
@@ -34,7 +43,7 @@ def test_forty_numeric_columns_are_all_looked_at(home: Home, write_csv: WriteCsv
     trained = home.train(TASK, data=write_csv("forty.csv", {**columns, "note": ["x"] * 500}), choices=QUICK)
 
     assert trained.rows.columns == tuple(columns)
-    runtime = home.load(TASK)[1]
+    runtime = scoring(home.load(TASK)[1])
     still = rng.normal(range(40)).tolist()
     assert not runtime.answer_row(still, 0.0).decision
     for i in (0, 17, 39):
@@ -54,7 +63,7 @@ def test_the_five_named_columns_give_the_twelve_features_from_any_format(
 
     trained = home.train(TASK, data=path, choices=QUICK)
 
-    assert len(trained.manifest.plan.features) == 12
+    assert len(plan_of(trained).features) == 12
     assert trained.manifest.trained_on.n_positive == pytest.approx(0.05 * 0.8 * frame.height, rel=0.3)
     assert trained.manifest.verdict.n == round(0.2 * frame.height)
 
@@ -72,7 +81,7 @@ def test_rows_without_labels_are_all_trained_on_and_the_gate_has_no_evidence(
 def test_rows_without_time_can_be_trained_on(home: Home, write_csv: WriteCsv, load_rows: LoadRows) -> None:
     trained = home.train(TASK, data=write_csv("t.csv", load_rows(600), time=None), choices=QUICK)
 
-    assert trained.manifest.plan.interval_s == 0.0
+    assert plan_of(trained).interval_s == 0.0
     assert trained.manifest.trained_on.first == ""
     assert len(load_bundle(trained.version.path).trained_rows) == 0
 

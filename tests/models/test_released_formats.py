@@ -12,7 +12,7 @@ import pytest
 from telltale.contract.answer import Input
 from telltale.models.bundle import load_bundle
 from telltale.models.manifest import FORMAT
-from telltale.models.runtime import load_runtime
+from telltale.models.runtimes import score_runtime
 
 BUNDLES = Path(__file__).parent / "bundles"
 
@@ -21,7 +21,7 @@ BUNDLES = Path(__file__).parent / "bundles"
 def test_bundle_of_a_released_format_still_answers_the_same(number: int) -> None:
     for folder in sorted((BUNDLES / f"format_{number}").iterdir()):
         answers = json.loads((folder / "answers.json").read_text())
-        runtime = load_runtime(folder / "bundle", expected=answers["files"])
+        runtime = score_runtime(folder / "bundle", expected=answers["files"])
 
         runtime.self_test()
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import msgspec
 
+from telltale.contract.simulation import Simulation
 from telltale.home.apps import installed_apps
 from telltale.models.manifest import FORMAT
-from telltale.models.runtime import load_runtime
+from telltale.models.runtimes import score_runtime
 from telltale.testing.samples import windows
-from telltale.train.sources import Simulation, check_simulated
-from telltale.train.version import TrainingChoices, TrainingRows, train_version
+from telltale.train.fitted import TrainingChoices
+from telltale.train.sources import check_simulated
+from telltale.train.version import TrainingRows, train_version
 
 FOLDER = Path(__file__).parent / "bundles" / f"format_{FORMAT}"
 SMALL: dict[str, dict[str, int | float | str]] = {
@@ -31,8 +33,8 @@ def main() -> None:
         sys.exit(f"{FOLDER} is there already, and what a release has written is never written anew")
     app = installed_apps()["helios"]
     task = app.tasks[0]
-    train = check_simulated(app, task.event, Simulation(days=1.5, anomaly_rate=0.1))
-    held_out = check_simulated(app, task.event, Simulation(days=0.5, anomaly_rate=0.1, seed=1), days_later=7.0)
+    train = check_simulated(app, task.event, Simulation(days=1.5, positive_rate=0.1))
+    held_out = check_simulated(app, task.event, Simulation(days=0.5, positive_rate=0.1, seed=1), days_later=7.0)
     rows = TrainingRows(kind="simulated", train=train.frame, held_out=held_out.frame, columns=train.columns)
     for estimator, parameters in SMALL.items():
         trained = train_version(
@@ -43,7 +45,7 @@ def main() -> None:
             directory=FOLDER / estimator / "bundle",
             progress=lambda _what, _done, _of: None,
         )
-        runtime = load_runtime(trained.directory)
+        runtime = score_runtime(trained.directory)
         inputs = windows(runtime, held_out.frame, range(0, held_out.frame.height, 6))
         answers = runtime.answer(inputs)
         document = {

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from telltale.contract.answer import Answer
+from telltale.contract.answer import ScoreAnswer
 from telltale.monitor.prediction_log import Record, ServedVersion
 from telltale.storage.database import Database, open_database
 
@@ -22,7 +22,7 @@ def record() -> Callable[..., Record]:
     def make(
         prediction_id: str, *, time_s: float = 1_733_063_422.5, entity: str | None = "checkout", score: float = 0.75
     ) -> Record:
-        answer = Answer(score=score, decision=score >= 0.5, threshold=0.5, context="row")
+        answer = ScoreAnswer(score=score, decision=score >= 0.5, threshold=0.5, context="row")
         return (SERVED, prediction_id, (1.0, None), time_s, entity, answer, 40e-6, time_s + 0.1)
 
     return make

@@ -97,7 +97,8 @@ def test_a_locked_database_delays_rows_and_loses_none(
 def test_a_row_that_cannot_be_stored_is_counted_and_costs_no_other_row(events: Database, record: Make) -> None:
     with PredictionLog(events, interval_s=60.0) as log:
         for number in range(9):
-            log.append(record(f"{number}", score=math.nan if number == 4 else 0.5))
+            whole = record(f"{number}")
+            log.append((*whole[:6], math.nan, whole[7]) if number == 4 else whole)
         log.flush()
         log.append(record("later"))
 
@@ -123,12 +124,12 @@ def test_recent_predictions_come_newest_first(events: Database, record: Make) ->
 _VICTIM = """
 import sys, time
 from pathlib import Path
-from telltale.contract.answer import Answer
+from telltale.contract.answer import ScoreAnswer
 from telltale.monitor.prediction_log import PredictionLog, ServedVersion
 from telltale.storage.database import open_database
 
 served = ServedVersion(app="a", task="t", version=1, role="champion", columns=("x",))
-answer = Answer(score=0.1, decision=False, threshold=0.5, context="row")
+answer = ScoreAnswer(score=0.1, decision=False, threshold=0.5, context="row")
 log = PredictionLog(open_database(Path(sys.argv[1]), schema="events"), interval_s=0.25)
 number = 0
 while True:

@@ -8,17 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.serve.shop import APP as SHOP
 
 from telltale.apps.helios import ANOMALY, APP
+from telltale.contract.simulation import Simulation
 from telltale.registry.registry import Registry
 from telltale.serve.asgi import make_asgi
 from telltale.serve.edge import Edge, open_edge
 from telltale.serve.management import make_management
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import open_folder
-from telltale.telemetry.raw_rows import rows_from_objects
-from telltale.telemetry.validate import check_rows
-from telltale.train.version import Trained, TrainingChoices, TrainingRows, train_version
+from telltale.train.fitted import TrainingChoices
+from telltale.train.sources import check_simulated, rows_from_checked
+from telltale.train.version import Trained, TrainingRows, train_version
 
 NOW = datetime(2024, 12, 1, tzinfo=UTC)
 ROW: dict[str, Any] = {
@@ -47,11 +49,7 @@ def strange() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
     """Two versions of helios/anomaly, each of its own estimator, so that their scores differ."""
-    rows = APP.simulate("metrics", days=4, interval_s=300, anomaly_rate=0.05, seed=1, start=APP.start)
-    checked = check_rows(
-        APP.event("metrics"), rows_from_objects(rows.with_columns(rows["timestamp"].dt.to_string()).to_dicts()),
-        require_time=True,
-    )  # fmt: skip
+    checked = check_simulated(APP, ANOMALY.event, Simulation(days=4, seed=1))
     data = TrainingRows(
         kind="simulated", train=checked.frame[:864], held_out=checked.frame[864:], columns=checked.columns
     )
@@ -70,28 +68,57 @@ def home(tmp_path: Path, trained: list[Trained]) -> Path:
     folder = open_folder(tmp_path / "home")
     registry = Registry(folder.state, folder.artifacts)
     for one in trained:
-        registry.register(
-            "helios",
-            "anomaly",
-            bundle=one.directory,
-            sha256=one.files.sha256,
-            files=one.files.files,
-            estimator=one.manifest.estimator,
-            data_kind="simulated",
-            outcome="pass",
-            metrics={},
-            facts={},
-            actor="test",
-            now=NOW,
-        )
+        _register(registry, one)
     registry.promote("helios", "anomaly", 1, actor="test", reason="first", now=NOW)
     folder.close()
     return tmp_path / "home"
 
 
+def _register(registry: Registry, one: Trained) -> None:
+    registry.register(
+        one.manifest.app,
+        one.manifest.task,
+        bundle=one.directory,
+        sha256=one.files.sha256,
+        files=one.files.files,
+        estimator=one.manifest.estimator,
+        data_kind="simulated",
+        outcome="pass",
+        metrics={},
+        facts={},
+        actor="test",
+        now=NOW,
+    )
+
+
 @pytest.fixture
 def settings(home: Path) -> ServeSettings:
     return ServeSettings(home=str(home), apps=("telltale.apps.helios:APP",), flush_s=0.05)
+
+
+@pytest.fixture(scope="session")
+def shop_bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
+    """A version of each task of the small app."""
+    folder = tmp_path_factory.mktemp("shop")
+    found = []
+    for task in SHOP.tasks:
+        checked = check_simulated(SHOP, task.event, Simulation())
+        rows = rows_from_checked("simulated", checked, task, where=task.name)
+        choices = TrainingChoices(parameters={"k": 2, "n_init": 1} if task.kind == "segment" else {})
+        found.append(train_version(SHOP, task, rows, choices, directory=folder / task.name, progress=lambda *_: None))
+    return found
+
+
+@pytest.fixture
+def shop_settings(tmp_path: Path, shop_bundles: list[Trained]) -> ServeSettings:
+    """A home in which a version of each task is promoted."""
+    folder = open_folder(tmp_path / "shop")
+    registry = Registry(folder.state, folder.artifacts)
+    for one in shop_bundles:
+        _register(registry, one)
+        registry.promote(one.manifest.app, one.manifest.task, 1, actor="test", reason="first", now=NOW)
+    folder.close()
+    return ServeSettings(home=str(tmp_path / "shop"), apps=("tests.serve.shop:APP",), flush_s=0.05)
 
 
 class Client:
@@ -142,6 +169,12 @@ def open_client(settings: ServeSettings) -> Iterator[Callable[..., Client]]:
 @pytest.fixture
 def client(open_client: Callable[..., Client]) -> Client:
     return open_client()
+
+
+@pytest.fixture
+def shop(open_client: Callable[..., Client], shop_settings: ServeSettings) -> Client:
+    """The small app, served."""
+    return open_client(shop_settings)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ READER = BodyReader(SCHEMA, ("load", "share of errors"))
 GOOD = {"load": 3, "share of errors": 0.5}
 
 
-def _row(**changes: Any) -> tuple[tuple[float, ...], float | None, str | None, bool]:
+def _row(**changes: Any) -> tuple[tuple[float | None, ...], float | None, str | None, bool]:
     found = READER.row(json.dumps(GOOD | changes).encode())
     assert found is not None
     return found
@@ -76,7 +76,8 @@ def test_a_column_may_have_the_name_of_an_option() -> None:
         (b'{"load": 1, "share of errors": 1, "timestamp": "soon"}', SchemaError, "'soon' is not a time. Give ISO 8601"),
         (b'{"load": 1, "share of errors": 1, "time": 1704067200000}', SchemaError, "Give seconds, not milliseconds"),
         (b'{"load": 1, "share of errors": 1, "timestamp": []}', SchemaError, "timestamp"),
-        (b'{"load": 1, "share of errors": 1, "device": 7}', SchemaError, "device"),
+        (b'{"load": 1, "share of errors": 1, "device": 7.5}', SchemaError, "device"),
+        (b'{"load": 1, "share of errors": 1, "device": true}', SchemaError, "device"),
     ],
 )
 def test_a_body_that_does_not_fit_is_told_what_where_and_the_mend(
@@ -86,13 +87,57 @@ def test_a_body_that_does_not_fit_is_told_what_where_and_the_mend(
         READER.row(body)
 
 
-def test_a_missing_value_of_a_nullable_column_needs_the_rows_before_it() -> None:
-    reader = BodyReader(SCHEMA, ("load", "gap"))
+def test_what_the_plan_fills_may_be_null_or_left_out_and_nothing_else() -> None:
+    reader = BodyReader(SCHEMA, ("load", "gap"), nullable=frozenset({"gap"}))
 
-    with pytest.raises(SchemaError, match=r"\['gap'\] are null.*rows before it"):
-        reader.row(b'{"load": 1}')
+    assert reader.row(b'{"load": 1}') == ((1.0, None), None, None, False)
+    assert reader.row(b'{"load": 1, "gap": null}') == ((1.0, None), None, None, False)
     window = reader.window(b'{"rows": [{"load": 1, "gap": 2}, {"load": 1, "gap": null}]}')
     assert window.rows == ((1.0, 2.0), (1.0, None))
+    with pytest.raises(SchemaError, match=r"columns \['load'\] are missing; there are \['gap'\]"):
+        reader.row(b'{"gap": 1}')
+
+
+@pytest.mark.parametrize("body", [b'{"load": 1}', b'{"load": 1, "gap": null}', b'{"rows": [{"load": 1}]}'])
+def test_a_column_that_no_plan_fills_is_needed_even_where_the_event_may_lack_it(body: bytes) -> None:
+    reader = BodyReader(SCHEMA, ("load", "gap"))
+
+    with pytest.raises(SchemaError, match="gap"):
+        _ = reader.row(body) or reader.window(body)
+
+
+def test_a_row_without_any_value_is_none_though_every_column_may_lack_one() -> None:
+    reader = BodyReader(SCHEMA, ("load", "gap"), nullable=frozenset({"load", "gap"}))
+
+    with pytest.raises(SchemaError, match="at least one of them"):
+        reader.row(b'{"device": "a", "load": null}')
+    assert reader.row(b'{"rows": [{"load": 1}]}') is None
+
+
+@pytest.mark.parametrize(
+    ("body", "alone"),
+    [
+        (b'{"device": "a"}', ("a", False)),
+        (b'{"entity": "a", "explain": true}', ("a", True)),
+        (b'{"device": 7}', ("7", False)),
+        (b'{"device": "a", "timestamp": 1}', None),
+        (b'{"device": "a", "entity": "a"}', None),
+        (b'{"device": "a", "explain": 1}', None),
+        (b'{"device": true}', None),
+        (b'{"device": null}', None),
+        (b'{"load": 1}', None),
+        (b"{}", None),
+        (b'["device"]', None),
+        (b"{", None),
+    ],
+)
+def test_a_body_with_an_entity_alone_is_told_from_all_others(body: bytes, alone: tuple[str, bool] | None) -> None:
+    assert READER.entity_alone(body) == alone
+
+
+def test_an_entity_may_be_a_number() -> None:
+    assert _row(device=7)[2] == "7"
+    assert READER.window(json.dumps({"rows": [GOOD | {"device": 7}]}).encode()).entity == "7"
 
 
 def test_a_window_keeps_rows_times_and_the_entity() -> None:

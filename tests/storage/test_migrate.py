@@ -5,7 +5,9 @@ from typing import get_args
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError
 
 from telltale.storage.database import Database, open_database
@@ -71,3 +73,81 @@ def test_a_role_needs_a_version_and_a_version_has_one_role(folder: Folder) -> No
 
 def rows(database: Database) -> list[tuple[object, ...]]:
     return database.fetch("SELECT app, actor FROM ledger")
+
+
+def test_upgrade_keeps_the_events_and_predictions_of_the_first_revision(tmp_path: Path) -> None:
+    path = database_of_first_revision(
+        tmp_path,
+        "events",
+        """INSERT INTO event VALUES (7, 'a', 'e', 'who', 1000, '{"v":1.5}', 1, 2000, 't')""",
+        """INSERT INTO event VALUES (9, 'a', 'e', '', 1000, '{"v":null}', NULL, 2000, 't')""",
+        "INSERT INTO prediction VALUES ('p', 'a', 't', NULL, 1000, '{}', 0.75, 1, 0.5, 3, 'champion', 'row', 40, 2000)",
+        "INSERT INTO feedback VALUES (1, 'a', 't', 'p', NULL, NULL, NULL, 1, 'x', 0)",
+    )
+    database = open_database(path, schema="events")
+
+    assert database.fetch('SELECT id, entity, at_us, "key", "values", label FROM event ORDER BY id') == [
+        (7, "who", 1000, "", '{"v":1.5}', 1),
+        (9, "", 1000, "", '{"v":null}', None),
+    ]
+    assert database.fetch("SELECT id, score, decision, threshold, context, answer, version FROM prediction") == [
+        ("p", 0.75, 1, 0.5, "row", None, 3)
+    ]
+    assert database.fetch("SELECT count(*) FROM feedback") == [(1,)]
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            'INSERT INTO event (app, event, entity, at_us, "key", "values", received_us, source) '
+            "SELECT app, event, entity, at_us, 'k', \"values\", received_us, source FROM event"
+        )
+    with pytest.raises(IntegrityError, match="UNIQUE"), database.write() as connection:
+        connection.exec_driver_sql("UPDATE event SET \"key\" = ''")
+    database.close()
+
+
+def test_upgrade_keeps_the_jobs_versions_and_ledger_of_the_first_revision(tmp_path: Path) -> None:
+    path = database_of_first_revision(
+        tmp_path,
+        "state",
+        "INSERT INTO job VALUES ('j', 'train', 'a', 't', 'done', 1000, 2000, '{}')",
+        LEDGER_ROW,
+    )
+    database = open_database(path, schema="state")
+
+    assert database.fetch(
+        "SELECT id, kind, state, created_us, started_us, finished_us, actor, reason, result FROM job"
+    ) == [("j", "train", "done", 1000, 1000, 2000, "", "", "{}")]
+    assert rows(database) == [("a", "x")]
+    with pytest.raises(IntegrityError, match="append-only"), database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM ledger")
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE job SET started_us = NULL")
+    database.close()
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_an_upgraded_database_has_the_tables_of_a_new_one(tmp_path: Path, schema: Schema) -> None:
+    database = open_database(database_of_first_revision(tmp_path, schema), schema=schema)
+    new = open_database(tmp_path / "new.db", schema=schema)
+    sql = "SELECT type, name, tbl_name FROM sqlite_master WHERE name != 'alembic_version' ORDER BY type, name"
+
+    assert database.fetch(sql) == new.fetch(sql)
+    assert database.fetch("PRAGMA integrity_check") == [("ok",)]
+    database.close()
+    new.close()
+
+
+def database_of_first_revision(folder: Path, schema: Schema, *statements: str) -> Path:
+    """A database as the first release made it, filled."""
+    path = folder / "first.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection)
+        revision = scripts(schema).get_revision("0001")
+        assert revision is not None
+        with Operations.context(context):
+            revision.module.upgrade()
+        context.stamp(scripts(schema), "0001")
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    return path

@@ -11,7 +11,7 @@ from telltale.contract.errors import SchemaError
 from telltale.contract.schema import Column, EventSchema
 from telltale.telemetry.csv_rows import parse_csv
 from telltale.telemetry.files import RawRows, read_rows, rows_from_objects
-from telltale.telemetry.frames import ENTITY, LABEL, LINE, RESERVED, TIME, measured_columns
+from telltale.telemetry.frames import ENTITY, KEY, LABEL, LINE, RESERVED, TIME, measured_columns
 from telltale.telemetry.validate import Checked, check_rows
 
 SCHEMA = EventSchema(
@@ -51,8 +51,9 @@ def test_checked_frame_has_the_declared_shape_and_order() -> None:
     )
     checked = check_rows(SCHEMA, raw, require_time=True)
 
+    reserved = {name: dtype for name, dtype in RESERVED.items() if name != KEY}
     assert checked.frame.schema == {
-        **RESERVED, "count": pl.Float64(), "rate": pl.Float64(), "note": pl.String(), "spare": pl.Float64(),
+        **reserved, "count": pl.Float64(), "rate": pl.Float64(), "note": pl.String(), "spare": pl.Float64(),
     }  # fmt: skip
     assert measured_columns(checked.frame) == checked.columns == ("count", "rate", "note", "spare")
     assert checked.frame[ENTITY].to_list() == ["a", "a", "b"]
@@ -78,7 +79,9 @@ def test_checked_frame_has_the_declared_shape_and_order() -> None:
         ({"rate": -0.5}, "rate -0.5 is below the range 0 to 1"),
         ({"spare": 6}, "spare 6 is above the limit 5"),
         ({"spare": float("nan")}, "spare is NaN; a finite number is needed"),
-        ({"note": 7}, "note 7 is not text"),
+        ({"note": 7.5}, "note 7.5 is not text"),
+        ({"note": True}, "note True is not text"),
+        ({"note": ["a"]}, "note (a list) is not text"),
         ({"timestamp": None}, "timestamp has no value"),
         ({"timestamp": "soon"}, "timestamp 'soon' is not a time; give ISO 8601 or epoch seconds"),
         ({"timestamp": T0 * 1000}, "timestamp 1704067200000 is not epoch seconds; give seconds, not milliseconds"),
@@ -148,6 +151,8 @@ def test_frame_has_no_label_column_where_the_source_has_none() -> None:
         ([3, None, 4], ["3", "", "4"]),
         (["a", 3, None], ["a", "3", ""]),
         ([None, None, None], ["", "", ""]),
+        ([3.0, 4.5, None], ["3", "4.5", ""]),
+        ([2.0, "a", 2**70], ["2", "a", str(2**70)]),
     ],
 )
 def test_entity_is_text_and_none_is_the_empty_name(values: list[object], expected: list[str]) -> None:

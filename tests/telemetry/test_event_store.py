@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -89,9 +90,9 @@ def test_rows_come_back_as_they_were_to_the_last_bit(store: EventStore, rows: li
     frame = _frame(*rows)
 
     assert _add(store, frame, event=event) == Stored(n_stored=len(rows), n_already=0)
-    stored = store.frame("app", event, columns=COLUMNS)
+    stored = store.frame("app", msgspec.structs.replace(SCHEMA, name=event), columns=COLUMNS)
     expected = frame if frame[LABEL].null_count() < len(frame) else frame.drop(LABEL)
-    assert stored.drop(LINE).cast({"note": pl.String}).equals(expected.drop(LINE))
+    assert stored.drop(LINE).equals(expected.drop(LINE))
     assert stored[LINE].is_unique().all()
 
 
@@ -99,7 +100,7 @@ def test_row_already_stored_is_counted_and_stays_as_it_was(store: EventStore) ->
     _add(store, _frame({"who": "a", "w": 1}))
 
     assert _add(store, _frame({"who": "a", "w": 9}, {"who": "a", "w": 2})) == Stored(n_stored=1, n_already=1)
-    assert store.frame("app", "e", columns=("w",))["w"].to_list() == [1.0, 2.0]
+    assert store.frame("app", SCHEMA, columns=("w",))["w"].to_list() == [1.0, 2.0]
     assert store.count("app", "e") == 2
 
 
@@ -116,26 +117,26 @@ def test_apps_events_and_entities_do_not_mix(store: EventStore) -> None:
 
     assert (store.count("app", "e"), store.count("app", "other"), store.count("else", "e")) == (3, 1, 0)
     assert store.entities("app", "e") == ["", "a", "b"]
-    assert store.frame("app", "e", entity="a")[ENTITY].to_list() == ["a"]
+    assert store.frame("app", SCHEMA, entity="a")[ENTITY].to_list() == ["a"]
 
 
 def test_frame_takes_a_span_of_time_and_the_newest(store: EventStore) -> None:
     _add(store, _frame(*({"who": "ab"[n % 2]} for n in range(10))))
     second = timedelta(seconds=1)
 
-    span = store.frame("app", "e", since=START + 2 * second, until=START + 5 * second)
+    span = store.frame("app", SCHEMA, since=START + 2 * second, until=START + 5 * second)
     assert sorted(span["w"]) == [2.0, 3.0, 4.0]
-    newest = store.frame("app", "e", limit=3)
+    newest = store.frame("app", SCHEMA, limit=3)
     assert newest["w"].to_list() == [8.0, 7.0, 9.0]
     assert newest[TIME].dtype == RESERVED[TIME]
 
 
 def test_empty_store_gives_an_empty_checked_frame(store: EventStore) -> None:
-    frame = store.frame("app", "e", columns=("w",))
+    frame = store.frame("app", SCHEMA, columns=("w",))
 
     assert frame.columns == [ENTITY, TIME, LINE, "w"]
     assert frame.is_empty()
-    assert (store.columns("app", "e"), store.entities("app", "e"), store.window("app", "e", "", n=5)) == ((), [], [])
+    assert (store.columns("app", SCHEMA), store.entities("app", "e"), store.window("app", "e", "", n=5)) == ((), [], [])
 
 
 def test_rows_of_another_shape_are_left_out_and_stored_nulls_kept(store: EventStore) -> None:
@@ -147,9 +148,50 @@ def test_rows_of_another_shape_are_left_out_and_stored_nulls_kept(store: EventSt
     store.add("app", "e", cpu.frame, cpu.columns, source="t", now=NOW)
     _add(store, _frame({"note": '"cpu":'}))
 
-    assert store.columns("app", "e") == COLUMNS
-    assert store.frame("app", "e")["v"].to_list() == [None]
-    assert store.frame("app", "e", columns=("cpu",))["cpu"].to_list() == [0.5]
+    assert store.columns("app", SCHEMA) == COLUMNS
+    assert store.frame("app", SCHEMA)["v"].to_list() == [None]
+    assert store.frame("app", SCHEMA, columns=("cpu",))["cpu"].to_list() == [0.5]
+
+
+def test_row_that_was_stored_without_a_nullable_column_reads_null_there(store: EventStore) -> None:
+    _add(store, _frame({}, {}))
+    grown = EventSchema(
+        name="e",
+        columns=(
+            *SCHEMA.columns,
+            Column(name="later", nullable=True),
+            Column(name="name", dtype="str", nullable=True),
+            Column(name="list", dtype="floats", nullable=True),
+        ),
+        entity="who",
+    )
+    needed = msgspec.structs.replace(grown, columns=(*SCHEMA.columns, Column(name="later")))
+
+    frame = store.frame("app", grown)
+    assert frame.select("w", "later", "name", "list").rows() == [(0.0, None, None, None), (1.0, None, None, None)]
+    assert frame.schema["name"] == pl.String
+    assert frame.schema["list"] == pl.List(pl.Float64)
+    assert store.frame("app", grown, columns=("later",)).height == 2
+    assert store.frame("app", needed).is_empty()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        Column(name="note"),
+        Column(name="note", dtype="strs"),
+        Column(name="w", dtype="str"),
+        Column(name="w", dtype="floats"),
+    ],
+    ids=repr,
+)
+def test_column_whose_type_was_changed_is_told(store: EventStore, changed: Column) -> None:
+    _add(store, _frame({"note": "a"}))
+
+    with pytest.raises(
+        SchemaError, match=r"app/e: column '\w+' has stored values that are not of .* under another name"
+    ):
+        store.frame("app", EventSchema(name="e", columns=(changed,)))
 
 
 def test_row_without_event_time_is_not_stored(store: EventStore) -> None:
@@ -172,7 +214,7 @@ def test_window_and_frame_hold_the_same_rows(store: EventStore) -> None:
     _add(store, _frame(*({"v": n / 7} for n in range(20))))
 
     window = store.window("app", "e", "", n=5)
-    frame = store.frame("app", "e", limit=5)
+    frame = store.frame("app", SCHEMA, limit=5)
     assert [[row.values[name] for name in COLUMNS] for row in window] == [
         list(row) for row in frame.select(COLUMNS).rows()
     ]
@@ -180,11 +222,11 @@ def test_window_and_frame_hold_the_same_rows(store: EventStore) -> None:
 
 
 def test_window_does_not_read_the_whole_table(database: Database) -> None:
-    plan = database.fetch(f"EXPLAIN QUERY PLAN {WINDOW_QUERY}", ("a", "e", "", 1, 1))
+    plan = database.fetch(f"EXPLAIN QUERY PLAN {WINDOW_QUERY}", ("a", "e", "", 1, "", 1))
 
     assert len(plan) == 1
     assert plan[0][3].startswith("SEARCH event USING INDEX")
-    assert plan[0][3].endswith("(app=? AND event=? AND entity=? AND at_us<?)")
+    assert plan[0][3].endswith("(app=? AND event=? AND entity=? AND (at_us,key)<(?,?))")
 
 
 def test_rows_set_aside_are_kept_with_their_reasons(store: EventStore) -> None:
@@ -254,6 +296,6 @@ print(store.add("app", "e", frame, ("v",), source="t", now=datetime.now(UTC)), f
 
     assert 0 < n_left < 100_000
     assert f"n_stored={100_000 - n_left}, n_already={n_left}" in second.stdout.decode()
-    frame = store.frame("app", "e", columns=("v",))
+    frame = store.frame("app", SCHEMA, columns=("v",))
     database.close()
     assert frame["v"].to_list() == [float(n) for n in range(1, 100_001)]

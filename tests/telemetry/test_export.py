@@ -18,7 +18,13 @@ from telltale.telemetry.validate import check_rows
 
 SCHEMA = EventSchema(
     name="e",
-    columns=(Column(name="v"), Column(name="w", nullable=True)),
+    columns=(
+        Column(name="v"),
+        Column(name="w", nullable=True),
+        Column(name="list", dtype="floats"),
+        Column(name="note", dtype="str", nullable=True),
+        Column(name="notes", dtype="strs", nullable=True),
+    ),
     entity="who",
     label="label",
     lateness_s=float("inf"),
@@ -28,7 +34,8 @@ _NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x
 
 
 def _checked(rows: list[dict[str, object]]) -> pl.DataFrame:
-    return check_rows(SCHEMA, rows_from_objects(rows), require_time=True).frame
+    filled = [{"list": [], **row} for row in rows]
+    return check_rows(SCHEMA, rows_from_objects(filled), require_time=True).frame
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".ndjson", ".parquet"])
@@ -41,6 +48,9 @@ def _checked(rows: list[dict[str, object]]) -> pl.DataFrame:
                 "who": _NAMES,
                 "v": _FLOATS,
                 "w": st.none() | _FLOATS,
+                "list": st.lists(_FLOATS, max_size=3),
+                "note": st.none() | _NAMES.filter(bool),
+                "notes": st.none() | st.lists(_NAMES, max_size=3),
                 "label": st.sampled_from([0, 1, None]),
             }
         ),
@@ -62,11 +72,12 @@ def test_rows_written_come_back_to_the_last_bit(tmp_path: Path, suffix: str, row
 
 
 def test_columns_that_carry_nothing_are_left_out() -> None:
-    rows = rows_from_objects([{"v": 1.0, "w": None}])
+    rows = rows_from_objects([{"v": 1.0, "w": None, "list": [1]}])
     frame = check_rows(SCHEMA, rows, require_time=False).frame
+    measured = [column.name for column in SCHEMA.columns]
 
-    assert event_columns(frame, SCHEMA).columns == ["v", "w"]
-    assert event_columns(_checked([{"timestamp": 1, "v": 1}]).clear(), SCHEMA).columns == ["timestamp", "v", "w"]
+    assert event_columns(frame, SCHEMA).columns == measured
+    assert event_columns(_checked([{"timestamp": 1, "v": 1}]).clear(), SCHEMA).columns == ["timestamp", *measured]
 
 
 def test_labels_without_a_column_to_go_to_are_refused() -> None:
@@ -80,7 +91,7 @@ def test_failed_write_leaves_the_file_of_before(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("before")
     with pytest.raises(UsageError, match=r"cannot be written \(CSV format does not support nested data\)"):
-        write_frame(pl.DataFrame({"v": [[1, 2]]}), path)
+        write_frame(pl.DataFrame({"v": [{"a": 1}]}), path)
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["rows.csv"]
     assert path.read_text() == "before"

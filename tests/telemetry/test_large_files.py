@@ -34,9 +34,9 @@ def test_million_rows_of_csv_are_read_and_checked_in_seconds(
     frame.with_columns(pl.from_epoch("timestamp").dt.to_string("%Y-%m-%dT%H:%M:%SZ")).write_csv(
         path, quote_style=quote_style
     )
-    started = time.monotonic()
+    started = time.process_time()  # not by the clock on the wall: the machine may have other work
     checked = check_rows(SCHEMA, read_rows(path), require_time=True)
-    elapsed_s = time.monotonic() - started
+    elapsed_s = time.process_time() - started
 
     assert (len(checked.frame), len(checked.quarantined)) == (990_000, 10_000)
     assert elapsed_s < limit_s

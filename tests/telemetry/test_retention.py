@@ -39,7 +39,7 @@ def test_rows_received_too_long_ago_are_removed_whatever_their_event_time(databa
     trimmed = store.trim(max_age_days=30, max_bytes=HUGE, now=NOW)
 
     assert trimmed.n_events == 3
-    assert store.frame("app", "e")["v"].to_list() == [0.0, 1.0]
+    assert store.frame("app", SCHEMA)["v"].to_list() == [0.0, 1.0]
 
 
 def test_labelled_rows_are_kept_however_old(database: Database) -> None:
@@ -50,7 +50,7 @@ def test_labelled_rows_are_kept_however_old(database: Database) -> None:
     trimmed = store.trim(max_age_days=30, max_bytes=0, now=NOW)
 
     assert trimmed.n_events == 2
-    assert store.frame("app", "e")["v"].to_list() == [0.0, 1.0, 10.0, 11.0]
+    assert store.frame("app", SCHEMA)["v"].to_list() == [0.0, 1.0, 10.0, 11.0]
 
 
 def test_oldest_rows_go_until_the_bytes_fit(database: Database) -> None:
@@ -63,7 +63,7 @@ def test_oldest_rows_go_until_the_bytes_fit(database: Database) -> None:
 
     assert trimmed.used_bytes <= before // 2
     assert 10_000 <= trimmed.n_events < 25_000
-    kept = set(store.frame("app", "e")["v"])
+    kept = set(store.frame("app", SCHEMA)["v"])
     assert len(kept) == 30_000 - trimmed.n_events
     assert kept >= {float(n) for n in range(10_000)}
 

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scorer, Scores
+from telltale.contract.estimator import (
+    Choice,
+    Features,
+    Parameter,
+    Parameters,
+    Parts,
+    Scorer,
+    Scores,
+    Tell,
+    silent,
+)
+from telltale.contract.kinds import Kind
 from telltale.models.robust_z import ESTIMATOR as SOUND
 from telltale.testing import estimator_checks as checks
 from telltale.testing.estimator_checks import ESTIMATOR_CHECKS, EstimatorCheck
@@ -20,11 +31,21 @@ class Faulty:
     """Robust z, with one thing after another wrong."""
 
     name = "faulty"
+    kind: Kind = "score"
+    traits = SOUND.traits
     defaults: Mapping[str, Parameter] = SOUND.defaults
     search_space: Mapping[str, Choice] = SOUND.search_space
     grid: Mapping[str, tuple[Parameter, ...]] = SOUND.grid
 
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+    ) -> Parts:
         return SOUND.fit(features, labels=labels, parameters=parameters, seed=seed)
 
     def load(self, parts: Parts) -> Scorer:
@@ -68,7 +89,15 @@ class RanksWithinTheBatch(Faulty):
 
 
 class ReadsTheGlobalSeed(Faulty):
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+    ) -> Parts:
         return Parts(
             arrays={
                 "centre": np.asarray(np.random.normal(size=features.shape[1])),  # noqa: NPY002 - the fault
@@ -79,14 +108,30 @@ class ReadsTheGlobalSeed(Faulty):
 
 
 class DependsOnTheProcess(Faulty):
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+    ) -> Parts:
         rng = random.Random(os.getpid())
         n = features.shape[1]
         return Parts(arrays={"centre": np.full(n, rng.random()), "spread": np.ones(n), "is_signed": np.ones(n)})
 
 
 class KeepsNothing(Faulty):
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+    ) -> Parts:
         self.parts = super().fit(features, labels=labels, parameters=parameters, seed=seed)
         return Parts()
 
@@ -95,7 +140,15 @@ class KeepsNothing(Faulty):
 
 
 class SharesItsState(Faulty):
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+    ) -> Parts:
         self.centre = float(features.mean())
         return super().fit(features, labels=labels, parameters=parameters, seed=seed)
 

@@ -13,16 +13,20 @@ from numpy.typing import NDArray
 
 from telltale.contract.app import App, Task
 from telltale.contract.errors import NotEnoughDataError, OverlapError, UsageError
-from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores
+from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores, Tell, Traits
+from telltale.contract.estimator import silent as silence
+from telltale.contract.kinds import Kind
 from telltale.contract.schema import Column, EventSchema
 from telltale.contract.verdict import Target
 from telltale.features.derive import derive_generic
 from telltale.models.estimators import estimator_named
-from telltale.models.runtime import load_runtime
+from telltale.models.manifest import Manifest, OperatingPoint
+from telltale.models.runtimes import score_runtime
 from telltale.telemetry.frames import LABEL
-from telltale.train.fit import left_out_scores, prepare
+from telltale.train.fitted import TrainingChoices
+from telltale.train.score import left_out_scores, prepare
 from telltale.train.tune import grid_search, tune
-from telltale.train.version import Trained, TrainingChoices, TrainingRows, train_version
+from telltale.train.version import Trained, TrainingRows, train_version
 
 CheckedFrame = Callable[..., pl.DataFrame]
 Labels = NDArray[np.int8]
@@ -49,7 +53,6 @@ APP = App(
     events=(EventSchema(name="sample", columns=(Column(name="load"),)),),
     tasks=(TASK,),
     simulate=never,
-    interval_s=300.0,
     start=datetime(2024, 1, 1, tzinfo=UTC),
 )
 QUIET = TrainingChoices()
@@ -71,18 +74,28 @@ def train(rows: TrainingRows, directory: Path, choices: TrainingChoices = QUIET,
     return train_version(APP, task, rows, choices, directory=directory, progress=silent)
 
 
+def point_of(manifest: Manifest) -> OperatingPoint:
+    assert manifest.operating_point is not None
+    return manifest.operating_point
+
+
+def threshold_of(manifest: Manifest) -> float:
+    assert manifest.threshold is not None
+    return manifest.threshold
+
+
 def test_labelled_rows_set_the_threshold_and_the_gate_judges_rows_not_trained_on(
     made_rows: CheckedFrame, tmp_path: Path
 ) -> None:
     trained = train(split(made_rows(2_000, labels=anomalous(2_000)), 1_500), tmp_path)
 
     manifest = trained.manifest
-    assert manifest.operating_point.method == "labels"
+    assert point_of(manifest).method == "labels"
     assert (manifest.trained_on.n_rows, manifest.trained_on.n_positive) == (1_500, 75)
     assert (manifest.verdict.outcome, manifest.verdict.n, manifest.verdict.n_positive) == ("pass", 500, 25)
     assert manifest.verdict.prevalence == 0.05
     assert manifest.metrics["recall"] == 1.0
-    assert load_runtime(tmp_path, expected=trained.files.files).manifest == manifest
+    assert score_runtime(tmp_path, expected=trained.files.files).manifest == manifest
 
 
 def test_without_labels_the_tail_sets_the_threshold_and_the_gate_says_there_is_no_evidence(
@@ -90,12 +103,12 @@ def test_without_labels_the_tail_sets_the_threshold_and_the_gate_says_there_is_n
 ) -> None:
     trained = train(split(made_rows(4_000), 3_000), tmp_path)
 
-    point = trained.manifest.operating_point
+    point = point_of(trained.manifest)
     assert (point.method, point.n, point.n_positive, point.false_alarms_per_day) == ("tail", 3_000, 0, 2.0)
-    assert trained.result is None
+    assert trained.judged.result is None
     assert trained.manifest.verdict.outcome == "not_enough_evidence"
-    scores = load_runtime(tmp_path).score_frame(made_rows(4_000, seed=5))
-    a_day = (scores >= trained.manifest.threshold).mean() * 288
+    scores = score_runtime(tmp_path).score_frame(made_rows(4_000, seed=5))
+    a_day = (scores >= threshold_of(trained.manifest)).mean() * 288
     assert a_day <= 8.0
 
 
@@ -106,8 +119,8 @@ def test_a_handful_of_labelled_anomalies_is_not_enough_to_set_the_threshold_by(
 
     trained = train(split(made_rows(1_000, labels=labels), 800), tmp_path)
 
-    assert trained.manifest.operating_point.method == "tail"
-    assert trained.manifest.operating_point.n == 797
+    assert point_of(trained.manifest).method == "tail"
+    assert point_of(trained.manifest).n == 797
 
 
 def test_rows_without_a_label_are_trained_on_and_not_judged(made_rows: CheckedFrame, tmp_path: Path) -> None:
@@ -116,7 +129,7 @@ def test_rows_without_a_label_are_trained_on_and_not_judged(made_rows: CheckedFr
     trained = train(split(made_rows(2_000, labels=labels), 1_500), tmp_path)
 
     assert trained.manifest.trained_on.n_rows == 1_500
-    assert trained.manifest.operating_point.n == 750
+    assert point_of(trained.manifest).n == 750
     assert trained.manifest.verdict.n == 250
 
 
@@ -125,9 +138,9 @@ def test_a_share_that_a_person_gives_is_the_share_flagged(made_rows: CheckedFram
 
     trained = train(split(frame, 2_900), tmp_path, TrainingChoices(contamination=0.1))
 
-    assert trained.manifest.operating_point.method == "given"
-    scores = load_runtime(tmp_path).score_frame(frame[:2_900])
-    assert (scores >= trained.manifest.threshold).mean() == pytest.approx(0.1, abs=0.03)
+    assert point_of(trained.manifest).method == "given"
+    scores = score_runtime(tmp_path).score_frame(frame[:2_900])
+    assert (scores >= threshold_of(trained.manifest)).mean() == pytest.approx(0.1, abs=0.03)
 
 
 def test_held_out_rows_that_were_trained_on_are_refused(made_rows: CheckedFrame, tmp_path: Path) -> None:
@@ -142,7 +155,7 @@ def test_a_metric_that_never_moves_raises_no_alarm_until_it_does(made_rows: Chec
     frame = made_rows(1_000).with_columns(pl.lit(5.0).alias("load"))
     for estimator in TASK.estimators:
         train(split(frame, 1_000), tmp_path, TrainingChoices(estimator=estimator))
-        runtime = load_runtime(tmp_path)
+        runtime = score_runtime(tmp_path)
 
         assert not (runtime.score_frame(frame) >= runtime.threshold).any()
         assert runtime.answer_row((9.0,), 0.0).decision
@@ -221,14 +234,18 @@ class Blurred:
     """Scores the first feature with noise: as loud as `noise`, drawn anew for every `draw` and seed."""
 
     name = "blurred"
+    kind: Kind = "score"
+    traits = Traits()
     defaults: Mapping[str, Parameter] = MappingProxyType({"noise": 1.0, "draw": 5})
     search_space: Mapping[str, Choice] = MappingProxyType({"noise": Choice(kind="float", low=0.0, high=2.0)})
 
     def __init__(self, grid: Mapping[str, tuple[Parameter, ...]]) -> None:
         self.grid = grid
 
-    def fit(self, features: Features, *, labels: Labels | None, parameters: Parameters, seed: int) -> Parts:
-        del features, labels
+    def fit(
+        self, features: Features, *, labels: Labels | None, parameters: Parameters, seed: int, tell: Tell = silence
+    ) -> Parts:
+        del features, labels, tell
         return Parts(arrays={"blur": np.array([float(parameters["noise"]), float(parameters["draw"]), seed])})
 
     def load(self, parts: Parts) -> "Blur":

@@ -18,12 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from telltale.cli.commands import cli
     from telltale.cli.console import tell_error
-    from telltale.home.settings import read_settings
+    from telltale.home.settings import log_level, read_settings
     from telltale.serve.logs import configure_logs
 
-    configure_logs(level=read_settings(Path.cwd())["LOG_LEVEL"] or "warning")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        configure_logs(level=log_level(read_settings(Path.cwd()), otherwise="warning"))
         status = cli(args=given, prog_name="telltale", standalone_mode=False)
     except TelltaleError as error:
         tell_error(error, as_json="--json" in given)

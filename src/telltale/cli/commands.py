@@ -3,7 +3,7 @@
 import typer
 from typer.main import get_command
 
-from telltale.cli import demo, evaluation, events, labels, schedules, serving, training, versions
+from telltale.cli import demo, evaluation, events, labels, scaffold, schedules, serving, training, versions
 
 _app = typer.Typer(
     name="telltale",
@@ -34,6 +34,8 @@ _app.command()(versions.rollback)
 _app.command()(versions.history)
 _app.command()(versions.retire)
 _app.command()(versions.pin)
+_app.command()(scaffold.new)
+_app.command()(schedules.jobs)
 _app.add_typer(schedules.app, name="schedule")
 
 cli = get_command(_app)

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from telltale.contract.errors import TelltaleError
-from telltale.train.fit import Progress as ProgressCallback
+from telltale.train.fitted import Progress as ProgressCallback
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 

@@ -9,9 +9,17 @@ from telltale.cli.console import AsJson, facts, next_step, out, print_json, say
 from telltale.cli.training import Task
 from telltale.home import open_home
 from telltale.home.apps import find_task
+from telltale.home.evaluation import Evaluation
+from telltale.home.model_path import bundle_at_model_path
+from telltale.home.settings import read_settings
+from telltale.models.runtimes import LoadedRuntime
+from telltale.models.score_runtime import ScoreRuntime
 
 Reference = Annotated[
-    str, typer.Option("--version", help="Number, role, label or bundle directory.  [default: champion, else latest]")
+    str,
+    typer.Option(
+        "--version", help="Number, role, label or bundle directory.  [default: MODEL_PATH, else champion, else latest]"
+    ),
 ]
 
 
@@ -21,7 +29,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Rows to judge on; else simulated ones of other days and another seed.")
     ] = None,
-    test_days: Annotated[float, typer.Option(help="Days to simulate.")] = 3.0,
+    test_days: Annotated[float | None, typer.Option(help="Days to simulate.  [default: the task's]")] = None,
     interval: Annotated[
         float | None, typer.Option(help="Minutes between simulated rows.  [default: the app's]")
     ] = None,
@@ -33,14 +41,15 @@ def evaluate(
     as_json: AsJson = False,
 ) -> int:
     """Judge a version on rows that it was not trained on."""
-    from telltale.home.evaluation import as_document, write_evaluation
+    from telltale.home.evaluation import as_document
+    from telltale.home.evaluation_files import write_evaluation
 
     directory = output or (Path("evaluation_results") if save_predictions else None)
     with open_home() as home:
         _, found = find_task(home.apps, task)
         evaluation, runtime = home.evaluate(
             task,
-            reference=version,
+            reference=version or bundle_at_model_path(task, read_settings(Path.cwd())),
             data=data,
             days=test_days,
             seed=seed,
@@ -49,31 +58,35 @@ def evaluate(
         files: dict[str, str] = {}
         if directory is not None:
             files = write_evaluation(evaluation, found, runtime, directory, save_predictions=save_predictions)
+    verdict = evaluation.judged.verdict
     if as_json:
         print_json(as_document(evaluation, runtime, files))
-        return 1 if evaluation.verdict.outcome == "fail" else 0
+    else:
+        _show(evaluation, runtime)
+        for name, path in sorted(files.items()):
+            say(f"  {name:<28} {path}")
+        next_step("open report.html" if files else "add -o evaluation_results for plots and a report")
+    return 1 if verdict.outcome == "fail" else 0
+
+
+def _show(evaluation: Evaluation, runtime: LoadedRuntime) -> None:
     from telltale.evaluate.tables import confusion_table, metrics_table, targets_table, verdict_line
 
-    manifest = runtime.manifest
     aside = f"; {evaluation.n_quarantined:,} are quarantined" if evaluation.n_quarantined else ""
     say(f"Evaluating {evaluation.reference} on {evaluation.frame.height:,} {evaluation.data_kind} rows{aside}.")
-    if manifest.trained_on.first == "":
+    if not runtime.manifest.trained_on.first:
         say("The version's training rows carry no time, so that an overlap with these rows cannot be seen.")
-    if evaluation.result is not None:
-        counts = evaluation.result.counts
-        out.print(confusion_table(counts))
-        out.print(metrics_table(evaluation.result.metrics, n=counts.n, n_positive=counts.n_positive))
-        out.print(targets_table(evaluation.verdict))
-    else:
-        flagged = int((evaluation.scores >= evaluation.threshold).sum())
-        facts(
-            {"flagged": f"{flagged:,} of {evaluation.frame.height:,} rows", "threshold": f"{evaluation.threshold:.4f}"}
-        )
-    out.print(verdict_line(evaluation.verdict))
-    for name, path in sorted(files.items()):
-        say(f"  {name:<28} {path}")
-    next_step("open report.html" if files else "add -o evaluation_results for plots and a report")
-    return 1 if evaluation.verdict.outcome == "fail" else 0
+    judged = evaluation.judged
+    if judged.result is not None:
+        out.print(confusion_table(judged.result.counts))
+    if judged.metrics:
+        verdict = judged.verdict
+        out.print(metrics_table(judged.metrics, n=verdict.n, n_positive=verdict.n_positive))
+        out.print(targets_table(verdict))
+    elif isinstance(runtime, ScoreRuntime):
+        flagged = int(evaluation.answers["decision"].sum())
+        facts({"flagged": f"{flagged:,} of {evaluation.frame.height:,} rows", "threshold": f"{runtime.threshold:.4f}"})
+    out.print(verdict_line(judged.verdict))
 
 
 def score(
@@ -83,27 +96,29 @@ def score(
     version: Reference = "",
     as_json: AsJson = False,
 ) -> int:
-    """Score a file's rows: entity, time, score, decision, threshold, version."""
-    from telltale.home.evaluation import write_scores
+    """Answer a file's rows: entity, time, what the version says (a score and a decision, a choice, …), version."""
+    from telltale.home.evaluation import answer_rows, write_answers
 
     with open_home() as home:
-        name, runtime, checked = home.score(task, data, reference=version)
-    frame = checked.frame
-    scores = runtime.score_frame(frame)
-    write_scores(output, frame, scores, threshold=runtime.threshold, version=name)
-    n_flagged = int((scores >= runtime.threshold).sum())
-    n_quarantined = len(checked.quarantined)
+        reference = version or bundle_at_model_path(task, read_settings(Path.cwd()))
+        name, runtime, checked = home.score(task, data, reference=reference)
+    answers = answer_rows(runtime, checked.frame)
+    write_answers(output, answers, version=name)
+    document = {
+        "version": name,
+        "n": checked.frame.height,
+        "n_answers": answers.height,
+        "n_quarantined": len(checked.quarantined),
+        "file": str(output),
+    }
+    flagged = ""
+    if isinstance(runtime, ScoreRuntime):
+        document["n_flagged"] = int(answers["decision"].sum())
+        flagged = f" {document['n_flagged']:,} flagged,"
     if as_json:
-        print_json(
-            {
-                "version": name,
-                "n": frame.height,
-                "n_flagged": n_flagged,
-                "n_quarantined": n_quarantined,
-                "file": str(output),
-            }
-        )
+        print_json(document)
     else:
-        say(f"Scored {frame.height:,} rows with {name}: {n_flagged:,} flagged, {n_quarantined:,} quarantined.")
+        rows = f"{checked.frame.height:,} rows with {name}"
+        say(f"Scored {rows}:{flagged} {answers.height:,} answers, {len(checked.quarantined):,} quarantined.")
         next_step(f"open {output}")
     return 0

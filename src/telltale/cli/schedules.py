@@ -1,4 +1,4 @@
-"""`telltale schedule`: when tasks are retrained."""
+"""`telltale schedule`: when tasks are retrained; `telltale jobs`: what was asked for, and how it ended."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import AsJson, next_step, out, print_json, say, table
-from telltale.cli.training import Task
+from telltale.contract.errors import UsageError
 from telltale.home import Home, open_home
-from telltale.home.apps import find_task
-from telltale.retrain.schedules import Schedule, declare_schedules, read_schedules, set_schedule
+from telltale.home.apps import find_app, find_task
+from telltale.retrain.jobs import read_jobs
+from telltale.retrain.schedules import Schedule, declare_schedules, find_schedule, read_schedules, set_schedule
 
 app = typer.Typer(help="When tasks are retrained.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="APP/SCHEDULE", help="A task's schedule, or one of the app's own.")]
 
 
 @app.command("list")
@@ -27,64 +30,117 @@ def list_schedules(as_json: AsJson = False) -> int:
     for item in found:
         due = item.next_at(now)
         last = "never" if item.last_slot is None else f"{item.last_slot:%Y-%m-%d %H:%M}, {item.last_state}"
-        rows.append((f"{item.app}/{item.task}", item.cron, "paused" if due is None else f"{due:%Y-%m-%d %H:%M}", last))
-    out.print(table("", ("task", "cron (UTC)", "next", "last"), rows))
+        when = "paused" if due is None else f"{due:%Y-%m-%d %H:%M}"
+        rows.append((f"{item.app}/{item.name}", item.cron, when, ", ".join(item.tasks), last))
+    out.print(table("", ("schedule", "cron (UTC)", "next", "tasks", "last"), rows))
     next_step("telltale work runs what is due")
     return 0
 
 
 @app.command()
-def run(task: Task, as_json: AsJson = False) -> int:
+def run(schedule: Name, as_json: AsJson = False) -> int:
     """Retrain now, as the schedule would: on stored events, promoting only what is at least as good."""
     from telltale.cli.serving import worker_of
 
     with open_home() as home:
-        application, found = find_task(home.apps, task)
-        done = worker_of(home).retrain(application, found, actor="cli")
+        application, name = _find(home, schedule)
+        worker = worker_of(home)
+        done = [
+            worker.run_now(home.apps[application], home.apps[application].task(task), actor="cli", reason="run by hand")
+            for task in find_schedule(home.apps, application, name)
+        ]
     if as_json:
-        print_json(done)
+        print_json({"tasks": done})
     else:
-        say(f"{done.action}: {done.reason}.")
-    return 0 if done.action == "promote" else 1
+        for item in done:
+            say(f"{item.task}: {item.action}: {item.reason}.")
+    return 0 if all(item.action == "promote" for item in done) else 1
 
 
 @app.command()
-def pause(task: Task, as_json: AsJson = False) -> int:
+def pause(schedule: Name, as_json: AsJson = False) -> int:
     """Stop retraining until it is resumed."""
-    return _change(task, paused=True, as_json=as_json)
+    return _change(schedule, paused=True, as_json=as_json)
 
 
 @app.command()
-def resume(task: Task, as_json: AsJson = False) -> int:
+def resume(schedule: Name, as_json: AsJson = False) -> int:
     """Go on retraining."""
-    return _change(task, paused=False, as_json=as_json)
+    return _change(schedule, paused=False, as_json=as_json)
 
 
 @app.command("set")
 def set_cron(
-    task: Task,
+    schedule: Name,
     cron: Annotated[str, typer.Argument(help='Five fields, as in "0 3 * * 0" (UTC).')],
     as_json: AsJson = False,
 ) -> int:
-    """Give a task another schedule."""
-    return _change(task, cron=cron, as_json=as_json)
+    """Give another expression."""
+    return _change(schedule, cron=cron, as_json=as_json)
 
 
-def _change(task: str, *, as_json: bool, paused: bool | None = None, cron: str | None = None) -> int:
-
+def jobs(
+    task: Annotated[str, typer.Argument(metavar="[APP/TASK]", help="Of this task alone.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="So many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> int:
+    """List retrainings that were asked for or due: waiting, running, and how they ended."""
     with open_home() as home:
-        application, found = find_task(home.apps, task)
-        _declared(home)
-        set_schedule(home.folder.state, application.name, found.name, paused=paused, cron=cron)
-        now = next(item for item in _declared(home) if (item.app, item.task) == (application.name, found.name))
+        wanted = find_task(home.apps, task) if task else None
+        found = read_jobs(
+            home.folder.state,
+            app=None if wanted is None else wanted[0].name,
+            task=None if wanted is None else wanted[1].name,
+            limit=limit,
+        )
     if as_json:
-        print_json({"schedule": now})
+        print_json({"jobs": found})
+        return 0
+    rows = [
+        (
+            item.id,
+            f"{item.app}/{item.task}",
+            item.state,
+            f"{item.created_at:%Y-%m-%d %H:%M}",
+            item.actor,
+            str((item.result or {}).get("reason", item.reason)),
+        )
+        for item in found
+    ]
+    out.print(table("", ("job", "task", "state", "asked for", "by", "why, or how it ended"), rows))
+    if any(item.state == "queued" for item in found):
+        next_step("telltale work does what is queued")
     else:
-        say(f"{now.app}/{now.task}: {now.cron}{', paused' if now.paused else ''}.")
+        next_step("telltale schedule list says what is due when")
     return 0
 
 
-def _declared(home: Home) -> list[Schedule]:
+def _change(schedule: str, *, as_json: bool, paused: bool | None = None, cron: str | None = None) -> int:
+    with open_home() as home:
+        application, name = _find(home, schedule)
+        _declared(home)
+        set_schedule(home.folder.state, application, name, paused=paused, cron=cron)
+        now = next(item for item in _declared(home) if (item.app, item.name) == (application, name))
+    if as_json:
+        print_json({"schedule": now})
+    else:
+        say(f"{now.app}/{now.name}: {now.cron}{', paused' if now.paused else ''}.")
+    return 0
 
+
+def _find(home: Home, address: str) -> tuple[str, str]:
+    """App and name of a schedule; an app's only one is meant where just the app is named."""
+    application, _, name = address.partition("/")
+    found = find_app(home.apps, application)
+    if not name:
+        names = [item.name for item in _declared(home) if item.app == application]
+        if len(names) != 1:
+            raise UsageError.not_one_of(address, [f"{application}/{one}" for one in names], where="schedule")
+        return application, names[0]
+    find_schedule(home.apps, found.name, name)
+    return application, name
+
+
+def _declared(home: Home) -> list[Schedule]:
     declare_schedules(home.folder.state, home.apps.values(), now=datetime.now(UTC))
-    return read_schedules(home.folder.state)
+    return read_schedules(home.folder.state, home.apps.values())

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from telltale.cli.console import err
 from telltale.home import Home, open_home
 from telltale.home.apps import app_references, installed_apps
-from telltale.home.settings import as_float, as_int, read_settings
+from telltale.home.settings import as_float, as_int, log_level, model_folder, read_settings, without_effect
 from telltale.retrain.worker import Worker
 from telltale.serve.server import serve as run_server
 from telltale.serve.settings import ServeSettings
@@ -29,6 +30,8 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None) -> int:
     settings = read_settings(Path.cwd())
     address = host or settings["HOST"]
     number = as_int(settings, "PORT") if port is None else port
+    for variable, instead in without_effect(settings).items():
+        err.print(f"{variable} is set and has no effect: {instead}.", soft_wrap=True)
     err.print(f"Serving on http://{address}:{number} (documentation at /docs); Ctrl-C ends it.")
     run_server(
         serve_settings(settings),
@@ -45,7 +48,10 @@ def work(
     """Do scheduled work until stopped: retrain what is due, once however many workers there are."""
     from telltale.serve.logs import configure_logs
 
-    configure_logs(level=read_settings(Path.cwd())["LOG_LEVEL"] or "info")
+    settings = read_settings(Path.cwd())
+    configure_logs(level=log_level(settings, otherwise="info"))
+    for variable, instead in without_effect(settings).items():
+        structlog.get_logger("telltale.cli.serving").warning("setting_without_effect", variable=variable, mend=instead)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with open_home() as home:
@@ -79,7 +85,9 @@ def serve_settings(settings: Mapping[str, str]) -> ServeSettings:
     return ServeSettings(
         home=os.fspath(Path(settings["TELLTALE_HOME"]).absolute()),
         apps=app_references(),
+        artifacts=os.fspath(model_folder(settings) or ""),
         operator_key=settings["TELLTALE_OPERATOR_KEY"],
+        log_level=log_level(settings, otherwise="info"),
         thresholds=thresholds,
     )
 
@@ -94,4 +102,5 @@ def worker_of(home: Home) -> Worker:
         keep_days=float(as_int(settings, "MODEL_RETENTION_DAYS")),
         keep_event_days=float(as_int(settings, "EVENT_RETENTION_DAYS")),
         keep_event_bytes=as_int(settings, "EVENT_RETENTION_GB") * 1_000_000_000,
+        device=settings["DEVICE"],
     )

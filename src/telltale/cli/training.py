@@ -7,10 +7,12 @@ import typer
 
 from telltale.cli.console import AsJson, facts, next_step, out, print_json, progress_bar, say
 from telltale.contract.errors import UsageError
+from telltale.contract.estimator import Parameter, silent
+from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.home.apps import find_task
-from telltale.train.sources import Simulation
-from telltale.train.version import TrainingChoices
+from telltale.home.settings import read_settings
+from telltale.train.fitted import TrainingChoices
 
 Task = Annotated[str, typer.Argument(help="app/task, as in helios/anomaly.", metavar="APP/TASK")]
 
@@ -18,15 +20,30 @@ Task = Annotated[str, typer.Argument(help="app/task, as in helios/anomaly.", met
 def train(
     task: Task,
     data: Annotated[Path | None, typer.Option(help="CSV, NDJSON or Parquet file to train on.")] = None,
-    days: Annotated[float | None, typer.Option(help="Days to simulate.  [default: 7]")] = None,
-    interval: Annotated[
-        float | None, typer.Option(help="Minutes between simulated rows.  [default: the app's]")
+    days: Annotated[float | None, typer.Option(help="Days to simulate.  [default: the event's]")] = None,
+    samples: Annotated[
+        int | None, typer.Option("--rows", "--samples", help="Rows to simulate, in place of days.")
     ] = None,
-    anomaly_rate: Annotated[
-        float | None, typer.Option(help="Share of simulated rows that are anomalous.  [default: 0.05]")
+    interval: Annotated[
+        float | None, typer.Option(help="Minutes between simulated rows.  [default: the event's]")
+    ] = None,
+    positive_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--anomaly-rate",
+            "--legitimate-ratio",
+            "--positive-rate",
+            help="Share of simulated rows labelled 1.  [default: the event's]",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of simulation and model.")] = 0,
     estimator: Annotated[str, typer.Option(help="The model; the task's first by default.")] = "",
+    epochs: Annotated[int | None, typer.Option(help="For networks: passes over the rows, at most.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="For networks: rows per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="For networks: of the optimiser.")] = None,
+    augment: Annotated[bool, typer.Option("--augment", help="For networks: vary training rows a little.")] = False,
+    device: Annotated[str, typer.Option(help="For networks: cpu or cuda.  [DEVICE, cpu]")] = "",
+    resume: Annotated[Path | None, typer.Option(help="For networks: folder of checkpoints to go on from.")] = None,
     contamination: Annotated[
         float | None, typer.Option(help="Share of rows to flag, in place of labels or the alert budget.")
     ] = None,
@@ -43,19 +60,33 @@ def train(
     """Train a version, judge it on held-out rows, and register it."""
     if save_data and output is None:
         raise UsageError("--save-data has nowhere to write", where="train", mend="Add -o DIR.")
-    asked = (days, interval, anomaly_rate)
     simulation = None
-    if any(value is not None for value in asked):
+    if any(value is not None for value in (days, samples, interval, positive_rate)):
         if data is not None:
             raise UsageError("--data and simulation options exclude each other", where="train", mend="Drop one.")
         simulation = Simulation(
-            days=7.0 if days is None else days,
+            days=days,
+            n_rows=samples,
             interval_s=None if interval is None else interval * 60.0,
-            anomaly_rate=0.05 if anomaly_rate is None else anomaly_rate,
+            positive_rate=positive_rate,
             seed=seed,
         )
+    parameters: dict[str, Parameter | None] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "augment": 1 if augment else None,
+        "device": device or None,
+        "checkpoint_dir": None if resume is None else str(resume),
+    }
     choices = TrainingChoices(
-        estimator=estimator, contamination=contamination, seed=seed, n_trials=tune, grid_search=grid_search
+        estimator=estimator,
+        parameters={name: value for name, value in parameters.items() if value is not None},
+        contamination=contamination,
+        device=read_settings(Path.cwd())["DEVICE"],
+        seed=seed,
+        n_trials=tune,
+        grid_search=grid_search,
     )
     with open_home() as home, progress_bar(quiet=as_json) as progress:
         app, found = find_task(home.apps, task)
@@ -65,7 +96,8 @@ def train(
             if rows.n_quarantined:
                 event = f"{app.name}/{found.event}"
                 say(f"Rows quarantined: {rows.n_quarantined:,}; `telltale validate {event} {data}` says why.")
-        trained = home.train_on(app, found, rows, choices, actor="cli", progress=progress)
+        tell = silent if as_json else say
+        trained = home.train_on(app, found, rows, choices, actor="cli", progress=progress, tell=tell)
         files = home.write_training(trained, output, save_data=save_data) if output is not None else {}
     document = trained.as_document()
     if as_json:
@@ -92,16 +124,15 @@ def _show(document: dict[str, object]) -> None:
     features, parameters = document["features"], document["parameters"]
     assert isinstance(features, list)
     assert isinstance(parameters, dict)
-    threshold = document["threshold"]
-    facts(
-        {
-            "version": f"{document['version']} ({document['label']}), {document['seconds']:.1f} s",
-            "model": f"{document['estimator']}: " + ", ".join(f"{name} {_short(v)}" for name, v in parameters.items()),
-            "features": f"{len(features)}: " + ", ".join(features[:12]) + (" …" if len(features) > 12 else ""),
-            "threshold": f"{threshold:.4f}, from {document['threshold_from']}",
-            "judged on": f"{document['n_held_out']:,} held-out rows",
-        }
-    )
+    told = {
+        "version": f"{document['version']} ({document['label']}), {document['seconds']:.1f} s",
+        "model": f"{document['estimator']}: " + ", ".join(f"{name} {_short(v)}" for name, v in parameters.items()),
+    }
+    if features:
+        told["features"] = f"{len(features)}: " + ", ".join(features[:12]) + (" …" if len(features) > 12 else "")
+    if document["threshold"] is not None:
+        told["threshold"] = f"{document['threshold']:.4f}, from {document['threshold_from']}"
+    facts(told | {"judged on": f"{document['n_held_out']:,} held-out rows"})
 
 
 def _short(value: object) -> str:

@@ -53,15 +53,15 @@ def show(task: Task, version: Number = "", as_json: AsJson = False) -> int:
         print_json({"reference": name, "manifest": manifest})
         return 0
     trained_on = manifest.trained_on
-    facts(
-        {
-            "version": name,
-            "model": f"{manifest.estimator}, {manifest.parameters}",
-            "trained on": f"{trained_on.n_rows:,} rows ({trained_on.kind}), {trained_on.first} to {trained_on.last}",
-            "threshold": f"{manifest.threshold:.6g}, from {manifest.operating_point.method}",
-            "gate": manifest.verdict.outcome,
-        }
-    )
+    told = {
+        "version": name,
+        "model": f"{manifest.estimator}, {manifest.parameters}",
+        "trained on": f"{trained_on.n_rows:,} rows ({trained_on.kind}), {trained_on.first} to {trained_on.last}",
+        "gate": manifest.verdict.outcome,
+    }
+    if manifest.threshold is not None and manifest.operating_point is not None:
+        told["threshold"] = f"{manifest.threshold:.6g}, from {manifest.operating_point.method}"
+    facts(told)
     rows = [
         (column, f"{summary.mean:.4g}", f"{summary.sd:.4g}", f"{summary.values[0]:.4g}", f"{summary.values[-1]:.4g}")
         for column, summary in manifest.reference.items()

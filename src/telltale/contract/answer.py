@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
+import polars as pl
 
 Context = Literal["row", "window"]
+# Values as checked, event time in epoch seconds, entity, and whether reasons are wanted whatever the decision.
+CheckedRow = tuple[Sequence[float | None], float, str | None, bool]
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +40,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     against: Literal["level", "rows before"] = "level"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision.
+class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision of a task of kind "score".
 
     `score` is finite and higher = more likely the task's event; `decision` is `score >= threshold`. `context` says
     whether history was at hand ("window") or the plan's declared fall-back was used ("row").
@@ -51,8 +54,81 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
 
 
-class Runtime(Protocol):
-    """A trained version, loaded from its bundle alone.
+class ChoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The cheapest choice, and what each was predicted to cost, in `unit`."""
+
+    choice: str
+    costs: dict[str, float]
+    unit: str
+    context: Context
+
+
+class SegmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is alike: the segment, its name for people, how far from its middle, and the share of rows in training."""
+
+    segment: int
+    name: str
+    distance: float
+    share: float
+    context: Context
+
+
+class Ranked(msgspec.Struct, frozen=True, kw_only=True):
+    """An item and its score; higher comes first."""
+
+    item: str
+    score: float
+
+
+class RankAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Items, best first. `source` says what the order rests on."""
+
+    items: tuple[Ranked, ...]
+    source: Literal["personal", "session", "segment", "popular"]
+
+
+class ForecastStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step ahead: when (ISO 8601), the expected value, and the interval."""
+
+    time: str
+    value: float
+    low: float
+    high: float
+
+
+class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A series continued. `origin` is the time of the last value known; `level` the share the interval should hold."""
+
+    method: str
+    origin: str
+    level: float
+    steps: tuple[ForecastStep, ...]
+
+
+Answer = ScoreAnswer | ChoiceAnswer | SegmentAnswer | RankAnswer | ForecastAnswer
+
+
+class RankQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is asked for: an entity known from training, or one told by the items it has `seen`."""
+
+    entity: str | None = None
+    top_k: int = 10
+    seen: tuple[str, ...] = ()
+    include_seen: bool = False
+
+
+class ForecastQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which series, and how far; `horizon` None for as far as the version reaches."""
+
+    entity: str | None = None
+    horizon: int | None = None
+
+
+Query = RankQuery | ForecastQuery
+
+
+class RowRuntime(Protocol):
+    """A trained version that answers rows (kinds score, choose, segment), loaded from its bundle alone.
 
     An answer depends on the bundle and that input alone: batch size and order do not change it.
     """
@@ -67,6 +143,53 @@ class Runtime(Protocol):
         """How many rows before the last one change an answer; more are ignored."""
         ...
 
-    def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[Answer]:
+    def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> Sequence[Answer]:
         """One answer per input, in order. Reasons come with `explain` or a positive decision. Raises SchemaError."""
         ...
+
+    def answer_row(
+        self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
+    ) -> Answer:
+        """The answer for one row without history: the quick way. `values` are taken as checked."""
+        ...
+
+    def answer_rows(self, rows: Sequence[CheckedRow]) -> Sequence[Answer]:
+        """The same for several rows that have nothing to do with each other, by one call of the model."""
+        ...
+
+    def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Answers for every row of a checked frame, row for row: what `telltale score` writes beside entity and time."""
+        ...
+
+    def self_test(self) -> None:
+        """Answer something made up from the bundle itself. Raises BundleError where it goes astray."""
+        ...
+
+
+class QueryRuntime(Protocol):
+    """A trained version that answers questions about an entity (kinds rank, forecast), loaded from its bundle alone."""
+
+    @property
+    def query(self) -> type[Query]:
+        """What it is asked with."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The measured columns of the rows it was trained on, in order."""
+        ...
+
+    def ask(self, queries: Sequence[Query]) -> Sequence[Answer]:
+        """One answer per query, in order. Raises NotFoundError, UsageError."""
+        ...
+
+    def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Answers for every entity of a checked frame; `@entity` and what `telltale score` writes beside it."""
+        ...
+
+    def self_test(self) -> None:
+        """Answer something made up from the bundle itself. Raises BundleError where it goes astray."""
+        ...
+
+
+Runtime = RowRuntime | QueryRuntime

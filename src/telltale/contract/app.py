@@ -3,37 +3,37 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 import polars as pl
 
 from telltale.contract.errors import UsageError
+from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking
 from telltale.contract.plan import Plan
+from telltale.contract.route import Route
 from telltale.contract.schema import EventSchema
+from telltale.contract.simulation import Simulation
+from telltale.contract.split import LastShare, Split
 from telltale.contract.verdict import Target
-
-Kind = Literal["score"]
 
 
 class Simulator(Protocol):
-    """Makes labelled rows of an event, in time order, in the event's own columns. Same arguments, same rows."""
+    """Makes rows of an event, in time order, in the event's own columns, labelled where it has a label."""
 
-    def __call__(
-        self, event: str, *, days: float, interval_s: float, anomaly_rate: float, seed: int, start: datetime
-    ) -> pl.DataFrame:
-        """`start` is aware; rows are `interval_s` apart."""
+    def __call__(self, event: str, how: Simulation) -> pl.DataFrame:
+        """`how.start` is given. Same arguments, same rows. Raises UsageError."""
         ...
 
 
 class PlanDeriver(Protocol):
     """Derives and fits a plan on training rows alone.
 
-    `frame` has the columns of `telltale.telemetry.frames`: `@entity`, `@time`, maybe `@label`, and `columns` as floats.
-    Rows labelled positive are left out of every fitted table.
+    `frame` has the columns of `telltale.telemetry.frames`: `@entity`, `@time`, maybe `@label`, and `columns`, floats
+    unless the schema says otherwise. Rows labelled positive are left out of every fitted table.
     """
 
-    def __call__(self, frame: pl.DataFrame, columns: tuple[str, ...]) -> Plan:
-        """A fitted plan."""
+    def __call__(self, frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1) -> Plan:
+        """A fitted plan. With `sequence` above 1 the model reads so many rows, and needs no windowed features."""
         ...
 
 
@@ -43,27 +43,40 @@ class Task:
 
     Args:
         name: the task.
-        kind: picks metrics and conformance checks.
+        kind: picks how it is trained, its metrics and its conformance checks.
         event: the event it reads.
-        derive_plan: the features.
-        estimators: names of the models it may use; the first is the default.
+        estimators: names of the models it may use; the first that can be trained here and now is the default.
         targets: what the gate asks of a version.
         minimum_rows: fewer stored rows than this, and `train` simulates instead (and says so).
-        false_alarms_per_day: the alert budget where there are no labels to set the threshold with.
         schedule: cron expression (UTC) of the retraining that `telltale work` runs.
+        derive_plan: the features, for kinds that answer rows (score, choose, segment).
+        split: which rows the gate judges on.
+        false_alarms_per_day: for "score": the alert budget where there are no labels to set the threshold with.
+        threshold: for "score": the threshold of estimators whose score is a probability; None to set it from labels.
         threshold_variable: environment variable that overrides the threshold in serving, or "".
+        choices, ranking, forecasting: what a task of kind "choose", "rank", "forecast" decides with.
+        answer_names: names that fields of an answer are sent under too, by the field: `{"decision": "is_anomaly"}`;
+            "time" is the time of the row that was decided.
+        test_days: how many days `evaluate` makes up where no file is given; None for as many as are made up to train on.
     """
 
     name: str
     kind: Kind
     event: str
-    derive_plan: PlanDeriver
     estimators: tuple[str, ...]
     targets: tuple[Target, ...]
     minimum_rows: int
-    false_alarms_per_day: float
     schedule: str
+    derive_plan: PlanDeriver | None = None
+    split: Split = field(default_factory=LastShare)
+    false_alarms_per_day: float = 2.0
+    threshold: float | None = None
     threshold_variable: str = ""
+    choices: Choices | None = None
+    ranking: Ranking | None = None
+    forecasting: Forecasting | None = None
+    answer_names: Mapping[str, str] = field(default_factory=dict)
+    test_days: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +84,23 @@ class Collection:
     """A source of real rows on this machine.
 
     `collect(interval_s, n_rows)` yields rows as dictionaries in the event's columns, one per interval; for ever where
-    `n_rows` is None.
+    `n_rows` is None. `collect_path(path, n_rows)`, in its place, reads what lies at a path.
     """
 
     name: str
     event: str
     title: str
-    collect: Callable[[float, int | None], Iterator[dict[str, float | str]]]
+    collect: Callable[[float, int | None], Iterator[dict[str, float | str]]] | None = None
+    collect_path: Callable[[str, int | None], Iterator[dict[str, float | str | None]]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSchedule:
+    """Several tasks retrained together, beside their own schedules. `cron` is in UTC."""
+
+    name: str
+    cron: str
+    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +113,10 @@ class App:
         events: schemas.
         tasks: decisions.
         simulate: makes rows up.
-        interval_s: the usual distance between simulated rows.
         start: when simulated time starts (a Monday, UTC).
         collections: real sources on this machine, by name.
+        schedules: retraining of several tasks together.
+        routes: paths of its own.
     """
 
     name: str
@@ -100,9 +124,10 @@ class App:
     events: tuple[EventSchema, ...]
     tasks: tuple[Task, ...]
     simulate: Simulator
-    interval_s: float
     start: datetime
     collections: Mapping[str, Collection] = field(default_factory=dict)
+    schedules: tuple[AppSchedule, ...] = ()
+    routes: tuple[Route, ...] = ()
 
     def event(self, name: str) -> EventSchema:
         """The event of that name. Raises UsageError."""

@@ -1,16 +1,24 @@
-"""What a model promises: fit on a feature matrix, come back from stored parts, score."""
+"""What a model promises: fit on rows, come back from stored parts, answer. One protocol per kind of task."""
 
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from telltale.contract.kinds import Kind
+
 Parameter = int | float | str
 Parameters = Mapping[str, Parameter]
 Features = NDArray[np.float32]  # shape (n rows, k features), finite
 Scores = NDArray[np.float64]  # shape (n rows,), finite, HIGHER = more likely the event
+Floats = NDArray[np.float64]
+Tell = Callable[[str], None]  # a line for people, while it goes on
+
+
+def silent(_line: str) -> None:
+    """Lines that nobody reads."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,33 +31,49 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fitted model is made of, ready to be stored: an ONNX graph, arrays, or both. Never a pickle."""
+    """What a fitted model is made of, ready to be stored: an ONNX graph, arrays, lists of names. Never a pickle."""
 
     onnx: bytes | None = None
-    arrays: dict[str, NDArray[np.float64]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    names: dict[str, tuple[str, ...]] = {}
 
 
-class Scorer(Protocol):
-    """A fitted model. Row-wise: a row's score does not depend on the rows beside it."""
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kernel must know of an estimator before it can use it.
 
-    def score(self, features: Features) -> Scores:
-        """One score per row."""
-        ...
+    Args:
+        needs: modules that training imports and the base install lacks ("torch"); answering needs none of them.
+        needs_labels: it learns from rows labelled 0 and 1.
+        is_costly: a fit takes so long that the threshold is set from one left-out fold in place of four.
+        is_probability: the score is a probability, so that a task's own fixed threshold means something.
+    """
 
-    def score_one(self, features: Features) -> float:
-        """The score of a matrix of one row, by the quickest way."""
-        ...
+    needs: tuple[str, ...] = ()
+    needs_labels: bool = False
+    is_costly: bool = False
+    is_probability: bool = False
 
 
-class Estimator(Protocol):
-    """A kind of model. Stateless: `fit` returns parts, `load` makes a scorer of them.
+class AnyEstimator(Protocol):
+    """A kind of model. Stateless: `fit` returns parts, `load` makes something that answers of them.
 
-    `load` and the scorer import no training library.
+    `load` and what it returns import no training library. An integer parameter `sequence` above 1 asks for the last so
+    many rows of an entity in each line of the features, oldest first, side by side: shape (n, sequence * k).
     """
 
     @property
     def name(self) -> str:
         """The name in manifests and on the command line."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """The tasks it is for."""
+        ...
+
+    @property
+    def traits(self) -> Traits:
+        """What it needs."""
         ...
 
     @property
@@ -67,10 +91,126 @@ class Estimator(Protocol):
         """What `--grid-search` tries, every combination."""
         ...
 
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+
+class Scorer(Protocol):
+    """A fitted model. Row-wise: a row's score does not depend on the rows beside it."""
+
+    def score(self, features: Features) -> Scores:
+        """One score per row."""
+        ...
+
+    def score_one(self, features: Features) -> float:
+        """The score of a matrix of one row, by the quickest way."""
+        ...
+
+
+class Estimator(AnyEstimator, Protocol):
+    """A model that scores."""
+
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+    ) -> Parts:
         """Fit on training rows; `labels` (0/1, -1 unknown) may be ignored. Same seed, same parts."""
         ...
 
     def load(self, parts: Parts) -> Scorer:
         """A scorer from stored parts alone. Raises BundleError."""
+        ...
+
+
+class OutcomeModel(Protocol):
+    """A fitted model of several outcomes. Row-wise."""
+
+    def predict(self, features: Features) -> Floats:
+        """Outcomes, shape (n rows, m outcomes), in the order they were fitted in."""
+        ...
+
+
+class OutcomeEstimator(AnyEstimator, Protocol):
+    """A model that predicts what choices lead to."""
+
+    def fit(
+        self, features: Features, *, outcomes: Floats, parameters: Parameters, seed: int, tell: Tell = silent
+    ) -> Parts:
+        """Fit on rows; `outcomes` has shape (n, m), NaN where one was not measured. Same seed, same parts."""
+        ...
+
+    def load(self, parts: Parts) -> OutcomeModel:
+        """A model from stored parts alone. Raises BundleError."""
+        ...
+
+
+class Assigner(Protocol):
+    """A fitted division into segments. Row-wise."""
+
+    def assign(self, features: Features) -> tuple[NDArray[np.int64], Floats]:
+        """The segment of each row, and its distance from the segment's middle."""
+        ...
+
+
+class SegmentEstimator(AnyEstimator, Protocol):
+    """A model that divides rows into segments."""
+
+    def fit(self, features: Features, *, parameters: Parameters, seed: int, tell: Tell = silent) -> Parts:
+        """Fit on rows. Same seed, same parts."""
+        ...
+
+    def load(self, parts: Parts) -> Assigner:
+        """An assigner from stored parts alone. Raises BundleError."""
+        ...
+
+
+class Interactions(msgspec.Struct, frozen=True, kw_only=True):
+    """Who took what: arrays of one length. `users` and `items` count from 0; `times_s` is 0 where time is not known."""
+
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    weights: Floats
+    times_s: Floats
+    n_users: int
+    n_items: int
+
+
+class Ranker(Protocol):
+    """A fitted order of items, for whoever has seen some items: nobody needs to be known from training."""
+
+    def score(self, seen: Sequence[int]) -> Floats:
+        """A score for every item, shape (n items,), of one who has seen these, oldest first; none is allowed."""
+        ...
+
+
+class RankEstimator(AnyEstimator, Protocol):
+    """A model that orders items."""
+
+    def fit(self, rows: Interactions, *, parameters: Parameters, seed: int, tell: Tell = silent) -> Parts:
+        """Fit on interactions. Same seed, same parts."""
+        ...
+
+    def load(self, parts: Parts) -> Ranker:
+        """A ranker from stored parts alone. Raises BundleError."""
+        ...
+
+
+class Continued(msgspec.Struct, frozen=True, kw_only=True):
+    """A series continued: expected values and interval, each of the shape (horizon,), and what was done in the end."""
+
+    values: Floats
+    low: Floats
+    high: Floats
+    method: str = ""
+
+
+class ForecastEstimator(AnyEstimator, Protocol):
+    """A method that continues series, each by itself. It is not loaded again: a bundle keeps what it said."""
+
+    def forecast(
+        self, values: Floats, *, season: int, horizon: int, level: float, parameters: Parameters, seed: int
+    ) -> Continued:
+        """Continue one evenly spaced series, oldest first, of the period `season` (1 where there is none)."""
         ...

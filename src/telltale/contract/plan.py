@@ -4,7 +4,7 @@ The plan is fitted on training rows and stored in the manifest, so that versions
 side. `telltale.features` runs the same plan on a frame, on a window and on one row.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -105,7 +105,54 @@ class Norm(msgspec.Struct, frozen=True, kw_only=True, tag="norm", tag_field="op"
     columns: tuple[str, ...]
 
 
-Step = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Change | Rolling | Largest | Norm
+class ForwardFill(msgspec.Struct, frozen=True, kw_only=True, tag="forward_fill", tag_field="op"):
+    """The column, or where it has no value the last one of the entity, at most `limit` rows back; else `otherwise`.
+
+    The only step that reads a column with values missing.
+    """
+
+    out: str
+    column: str
+    limit: int
+    otherwise: float
+
+
+class WindowStat(msgspec.Struct, frozen=True, kw_only=True, tag="window_stat", tag_field="op"):
+    """A statistic of the entity's rows of the last `window_s` seconds, this one included: `(t - window_s, t]`.
+
+    Where those are more than `most_rows`, it is of the last so many, so that what serving must keep is bounded. `std` is that of the sample (n - 1), and 0 of one row; `q75` interpolates linearly between ranks.
+    """
+
+    out: str
+    column: str
+    stat: Literal["mean", "std", "min", "max", "q75"]
+    window_s: float
+    most_rows: int
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True, tag="product", tag_field="op"):
+    """The product of columns, times `factor`."""
+
+    out: str
+    columns: tuple[str, ...]
+    factor: float = 1.0
+
+
+Step = (
+    Log
+    | Ratio
+    | Seasonal
+    | Deviation
+    | RateDeviation
+    | Clip
+    | Change
+    | Rolling
+    | Largest
+    | Norm
+    | ForwardFill
+    | WindowStat
+    | Product
+)
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +194,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         explained: the features that reasons are drawn from.
         history: rows before the last one that windowed steps read.
         interval_s: usual distance between rows in seconds, 0 where rows carry no time.
+        sequence: how many rows' features the model is handed, oldest first, side by side; the features of a row before
+            the first one at hand are those of the first.
     """
 
     columns: tuple[str, ...]
@@ -155,3 +204,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     explained: tuple[Explained, ...]
     history: int
     interval_s: float
+    sequence: int = 1
+
+    @property
+    def reach(self) -> int:
+        """Rows before the last one that change an answer."""
+        return self.history + self.sequence - 1
+
+    @property
+    def nullable(self) -> frozenset[str]:
+        """Measured columns that may have no value, since a step fills them and no other reads them."""
+        return frozenset(step.column for step in self.steps if isinstance(step, ForwardFill))

@@ -4,13 +4,15 @@ from typing import Literal
 
 import msgspec
 
-Dtype = Literal["float", "int", "str"]
+Dtype = Literal["float", "int", "str", "floats", "strs"]
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One column of an event.
 
-    `low` and `high` are inclusive; None is no bound. `unit` is for people and generated pages.
+    `low` and `high` are inclusive; None is no bound; in "floats" they hold for each value. "floats" and "strs" are lists
+    (in a CSV file as JSON text). `allowed`, where it is not empty, lists the texts that a "str" or "strs" may hold.
+    `unit` is for people and generated pages.
     """
 
     name: str
@@ -19,6 +21,19 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     nullable: bool = False
+    allowed: tuple[str, ...] = ()
+
+
+class Demands(msgspec.Struct, frozen=True, kw_only=True):
+    """What a whole file of rows must be like before a version is trained on it.
+
+    Args:
+        least_rows: fewer good rows are too few.
+        label_share: lowest and highest share of rows labelled 1, inclusive; None to ask nothing of labels.
+    """
+
+    least_rows: int = 0
+    label_share: tuple[float, float] | None = None
 
 
 class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +49,8 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
         label_aliases: other names under which files carry it.
         any_numeric: where none of `columns` is present, every other numeric column is taken as measured instead.
         lateness_s: how far time may go back within one file and entity before a row is quarantined.
+        key: columns that, beside entity and time, tell one row from another (the items of one order).
+        demands: what a file must be like as a whole; `validate` says which demand is not met.
         forbidden: columns that could hold content; an event that has one is refused by name.
     """
 
@@ -46,6 +63,8 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     label_aliases: tuple[str, ...] = ()
     any_numeric: bool = False
     lateness_s: float = 0.0
+    key: tuple[str, ...] = ()
+    demands: Demands | None = None
     forbidden: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:

@@ -45,14 +45,17 @@ class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate says: every target met, one missed, or too little evidence to say."""
+    """What the gate says: every target met, one missed, or too little evidence to say.
+
+    `n_positive` is None for tasks that are not judged by labels.
+    """
 
     outcome: Outcome
     targets: tuple[TargetResult, ...]
     n: int
-    n_positive: int
+    n_positive: int | None
 
     @property
     def prevalence(self) -> float:
         """Share of rows that are positive; precision means nothing without it."""
-        return self.n_positive / self.n if self.n else float("nan")
+        return self.n_positive / self.n if self.n and self.n_positive is not None else float("nan")

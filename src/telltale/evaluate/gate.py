@@ -13,7 +13,7 @@ def judge(
     metrics: Mapping[str, Measured],
     *,
     n: int,
-    n_positive: int,
+    n_positive: int | None,
     minimum_positive: int = 20,
 ) -> Verdict:
     """Judge figures against targets: pass, fail, or not enough evidence.
@@ -37,7 +37,7 @@ def judge(
         targets: what is asked.
         metrics: figures by name.
         n: labelled rows judged.
-        n_positive: those of them whose label is 1.
+        n_positive: those of them whose label is 1; None for tasks that are not judged by labels.
         minimum_positive: rows of a figure's denominator from which on the figure itself decides.
 
     Raises:
@@ -51,10 +51,10 @@ def judge(
     return Verdict(outcome=_outcome(results, n_positive=n_positive), targets=results, n=n, n_positive=n_positive)
 
 
-def _outcome(results: tuple[TargetResult, ...], *, n_positive: int) -> Outcome:
+def _outcome(results: tuple[TargetResult, ...], *, n_positive: int | None) -> Outcome:
     if any(result.met is False for result in results):
         return "fail"
-    if results and n_positive > 0 and all(result.met for result in results):
+    if results and n_positive != 0 and all(result.met for result in results):
         return "pass"
     return "not_enough_evidence"
 

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.verdict import Measured
+from telltale.evaluate.error_rates import equal_error_rate_of
 from telltale.evaluate.intervals import auroc_interval, rate, undefined, wilson
 from telltale.evaluate.ranking import auroc, auroc_of, average_precision, average_precision_of, cuts
 
@@ -86,12 +87,14 @@ def detection_metrics(labels: NDArray[np.integer], scores: NDArray[np.floating],
 
     `n` of a figure is the count it rests on: flagged rows for precision, positives for recall, false negatives and
     average precision, negatives for false positives and specificity, all rows for accuracy, all but the true negatives
-    for F1, the rarer class for AUROC. A figure without such rows is NaN with `n` 0. So are precision, F1 and average
+    for F1, the rarer class for AUROC and equal error rate. FAR and FRR are what false-positive and false-negative rate are
+    called where rows labelled 0 are impostors. A figure without such rows is NaN with `n` 0. So are precision, F1 and average
     precision where no row is positive: they would be 0 whatever the model did.
 
     Intervals are 95 %: Wilson for rates; Newcombe's score interval for AUROC; for F1 Wilson on
     `tp / (tp + fp + fn)`, of which F1 is a rising function; for average precision the binomial interval of Boyd and
-    others over the positives, in Wilson's form so that it keeps a width at 1. All take rows as independent.
+    others over the positives, in Wilson's form so that it keeps a width at 1; for the equal error rate Wilson over the
+    rarer class. All take rows as independent.
 
     Args:
         labels: shape (n,), 0 or 1.
@@ -121,6 +124,9 @@ def detection_metrics(labels: NDArray[np.integer], scores: NDArray[np.floating],
         "accuracy": rate(counts.tp + counts.tn, counts.n),
         "auroc": _auroc(auroc_of(at), counts),
         "average_precision": _average_precision(average_precision_of(at), counts),
+        "far": rate(counts.fp, counts.n_negative),
+        "frr": rate(counts.fn, counts.n_positive),
+        "eer": _equal_error_rate(equal_error_rate_of(at), counts),
     }
     return DetectionResult(threshold=threshold, counts=counts, metrics=metrics)
 
@@ -140,6 +146,14 @@ def _auroc(value: float, counts: ConfusionCounts) -> Measured:
         return undefined()
     low, high = auroc_interval(value, counts.n_positive, counts.n_negative)
     return Measured(value=value, low=low, high=high, n=min(counts.n_positive, counts.n_negative))
+
+
+def _equal_error_rate(value: float, counts: ConfusionCounts) -> Measured:
+    if np.isnan(value):
+        return undefined()
+    n = min(counts.n_positive, counts.n_negative)
+    low, high = wilson(min(value, 1.0) * n, n)
+    return Measured(value=value, low=min(value, low), high=max(value, high), n=n)
 
 
 def _average_precision(value: float, counts: ConfusionCounts) -> Measured:

@@ -81,7 +81,7 @@ def _verdict(verdict: Verdict) -> str:
     return (
         f'<div class="verdict {verdict.outcome}"><strong>{OUTCOME_WORDS[verdict.outcome]}</strong>'
         f"<p>{escape(verdict_sentence(verdict))}</p>"
-        f"<p>Prevalence {escape(prevalence_text(n=verdict.n, n_positive=verdict.n_positive))}</p></div>"
+        f"<p>{escape(prevalence_text(n=verdict.n, n_positive=verdict.n_positive))}</p></div>"
     )
 
 

@@ -34,7 +34,7 @@ def targets_table(verdict: Verdict) -> "Table":
     """
     from rich.text import Text
 
-    table = _table("Targets", caption=f"Prevalence {prevalence_text(n=verdict.n, n_positive=verdict.n_positive)}")
+    table = _table("Targets", caption=prevalence_text(n=verdict.n, n_positive=verdict.n_positive))
     table.add_column("")
     table.add_column("target", no_wrap=True)
     for name in ("measured", "limit", "goal", "95 % interval", "rests on"):
@@ -53,9 +53,9 @@ def targets_table(verdict: Verdict) -> "Table":
     return table
 
 
-def metrics_table(metrics: Mapping[str, Measured], *, n: int, n_positive: int) -> "Table":
+def metrics_table(metrics: Mapping[str, Measured], *, n: int, n_positive: int | None) -> "Table":
     """A row per figure with its interval and count, and the prevalence they were measured at."""
-    table = _table("Figures", caption=f"Prevalence {prevalence_text(n=n, n_positive=n_positive)}")
+    table = _table("Figures", caption=prevalence_text(n=n, n_positive=n_positive))
     table.add_column("figure")
     for name in ("measured", "95 % interval", "rests on"):
         table.add_column(name, justify="right")

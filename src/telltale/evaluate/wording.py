@@ -97,20 +97,27 @@ def count_text(metric: str, n: int) -> str:
         "false_positive_rate": "negative",
         "specificity": "negative",
         "auroc": "rarer class",
+        "eer": "rarer class",
+        "far": "impostors",
+        "frr": "genuine",
         "f1": "flagged or positive",
     }.get(metric, "rows")
     return f"{n:,} {unit}"
 
 
-def prevalence_text(*, n: int, n_positive: int) -> str:
-    """The share of positive rows, with its counts.
+def prevalence_text(*, n: int, n_positive: int | None) -> str:
+    """The share of positive rows, with its counts; of tasks that are not judged by labels, how much was judged.
 
     >>> prevalence_text(n=864, n_positive=44)
-    '5.09 % (44 of 864 rows positive)'
+    'Prevalence 5.09 % (44 of 864 rows positive)'
+    >>> prevalence_text(n=120, n_positive=None)
+    'Judged on 120 rows'
     """
+    if n_positive is None:
+        return f"Judged on {n:,} rows"
     if n == 0:
-        return "unknown (no labelled rows)"
-    return f"{100 * n_positive / n:.2f} % ({n_positive:,} of {n:,} rows positive)"
+        return "Prevalence unknown (no labelled rows)"
+    return f"Prevalence {100 * n_positive / n:.2f} % ({n_positive:,} of {n:,} rows positive)"
 
 
 def verdict_sentence(verdict: Verdict) -> str:

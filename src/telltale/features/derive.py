@@ -2,31 +2,37 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from telltale.contract.errors import NotEnoughDataError
+from telltale.contract.errors import NotEnoughDataError, SchemaError
 from telltale.contract.plan import (
     Change,
     Clip,
     Deviation,
     Explained,
+    ForwardFill,
     Largest,
     Log,
     Norm,
     Plan,
+    Product,
     RateDeviation,
     Ratio,
     Rolling,
     Seasonal,
     Step,
+    WindowStat,
 )
-from telltale.features.frame import run_plan
-from telltale.features.levels import Calendar, Levels, calendars, choose_calendar, fit_levels, robust_spread
-from telltale.telemetry.frames import ENTITY, LABEL, TIME
+from telltale.features.expected import clock, expected_levels, least_spread, log_scale
+from telltale.features.frame import rows_in_window, run_plan
+from telltale.features.levels import robust_spread
+from telltale.features.steps import inputs
+from telltale.telemetry.frames import LABEL
 
 Floats = NDArray[np.float64]
 
@@ -35,10 +41,8 @@ Floats = NDArray[np.float64]
 SQUASH = 3.0
 # How far below its level a metric counts of which only more is the event.
 LEAST_EXCESS = -1.0
-# A metric whose upper tail stretches further than this above its middle is looked at in logarithms.
-_STRETCH = 3.0
-# An entity with fewer rows than this takes the table of all entities together.
-_ENTITY_ROWS = 200
+# A window of time reaches back as many rows as it held at most in this share of the training rows.
+_WHOLE_WINDOWS = 0.99
 # Fewer normal rows than this, and medians and spreads mean nothing.
 _LEAST_ROWS = 20
 
@@ -47,7 +51,7 @@ _LEAST_ROWS = 20
 class PlanDraft:
     """A plan being built on training rows; `finish` makes it one.
 
-    Rows labelled positive are left out of every table.
+    Rows labelled positive are left out of every table. `columns` may name columns of text: they are passed over.
     """
 
     frame: pl.DataFrame
@@ -56,6 +60,8 @@ class PlanDraft:
     explained: list[Explained] = field(default_factory=list)
     history: int = 0
     _told_by: dict[str, Explained] = field(default_factory=dict)
+    _reach: dict[str, int] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         if LABEL in self.frame.columns:
@@ -66,13 +72,52 @@ class PlanDraft:
                 where="features",
                 mend=f"Give at least {_LEAST_ROWS} rows that are not labelled anomalous.",
             )
-        if self.frame[TIME].null_count():
-            self._interval_s = self._span_s = 0.0
-        else:
-            seconds = self.frame[TIME].dt.epoch("us").to_numpy() / 1e6
-            gaps = np.diff(np.unique(seconds))
-            self._interval_s = float(np.median(gaps)) if len(gaps) else 0.0
-            self._span_s = float(seconds.max() - seconds.min()) + self._interval_s
+        self._interval_s, self._span_s = clock(self.frame)
+
+    def raw(self, column: str) -> str:
+        """A measured column as it is, so that rows must carry it though no step reads it. Raises SchemaError."""
+        self._values(column)
+        self._asked.add(column)
+        return column
+
+    def fill(self, column: str, limit: int) -> str:
+        """A column whose values may be missing, without gaps: `{column}_filled`.
+
+        Where there is no value in the `limit` rows before either, it is the median of the training rows; 0 where those
+        have none at all.
+
+        Args:
+            column: a measured column; from here on read what this returns in its place.
+            limit: how many rows back a value still counts, >= 0.
+        """
+        middle = self.frame[column].median()
+        out = self._free(f"{column}_filled")
+        otherwise = float(middle) if isinstance(middle, int | float) else 0.0
+        self._add(ForwardFill(out=out, column=column, limit=limit, otherwise=otherwise), back=limit)
+        return out
+
+    def window_stat(
+        self, column: str, stat: Literal["mean", "std", "min", "max", "q75"], window_s: float, *, out: str = ""
+    ) -> str:
+        """A statistic of the last `window_s` seconds: `out`, or `{column}_{stat}`.
+
+        Where training rows have no time, a window is the row alone, in serving too.
+        """
+        out = self._free(out or f"{column}_{'quantile_75' if stat == 'q75' else stat}")
+        window_s = window_s if self._interval_s > 0 else 0.0
+        most_rows = 1
+        if window_s > 0:
+            n_rows = float(np.quantile(rows_in_window(self.frame, window_s), _WHOLE_WINDOWS))
+            most_rows = math.ceil(max(n_rows, window_s / self._interval_s))
+        step = WindowStat(out=out, column=column, stat=stat, window_s=window_s, most_rows=most_rows)
+        self._add(step, back=most_rows - 1)
+        return out
+
+    def product(self, out: str, columns: tuple[str, ...], factor: float = 1.0) -> str:
+        """The product of columns, times `factor`."""
+        out = self._free(out)
+        self._add(Product(out=out, columns=columns, factor=factor))
+        return out
 
     def ratio(self, out: str, numerator: str, denominator: str) -> str:
         """A ratio of two metrics; the floor of the denominator is its own lower tail."""
@@ -90,16 +135,16 @@ class PlanDraft:
             only_more: less than expected is never the event (latencies).
         """
         values = self._values(column)
-        log_scale = _log_scale(values)
+        scale = log_scale(values)
         looked_at = column
-        if log_scale is not None:
+        if scale is not None:
             looked_at = self._free(f"{column}_log")
-            self._add(Log(out=looked_at, column=column, scale=log_scale))
-        level, spread = self._expect(column, looked_at, least=_least_spread(values, log_scale))
+            self._add(Log(out=looked_at, column=column, scale=scale))
+        level, spread = self._expect(column, looked_at, least=least_spread(values, scale))
         distance = self._free(f"{column}_distance")
         self._add(Deviation(out=distance, column=looked_at, level=level, spread=spread))
         told = Explained(
-            distance=distance, metric=column, level=level, spread=spread, log_scale=log_scale, only_more=only_more
+            distance=distance, metric=column, level=level, spread=spread, log_scale=scale, only_more=only_more
         )
         return self._squash(told)
 
@@ -116,8 +161,7 @@ class PlanDraft:
     def change(self, column: str, *, window: int) -> str:
         """How far a column is from the median of the rows just before: `{column}_change`."""
         out = self._free(f"{column}_change")
-        self._add(Change(out=out, column=column, window=window))
-        self.history = max(self.history, window)
+        self._add(Change(out=out, column=column, window=window), back=window)
         told = self._told_by.get(column)
         if told is not None:
             spread = robust_spread(np.abs(self._values(out)), floor=0.01)
@@ -128,8 +172,7 @@ class PlanDraft:
     def rolling(self, column: str, *, window: int) -> str:
         """The median of a short window: `{column}_recent`."""
         out = self._free(f"{column}_recent")
-        self._add(Rolling(out=out, column=column, window=window))
-        self.history = max(self.history, window - 1)
+        self._add(Rolling(out=out, column=column, window=window), back=window - 1)
         return out
 
     def largest(self, out: str, columns: tuple[str, ...]) -> str:
@@ -144,15 +187,20 @@ class PlanDraft:
         self._add(Norm(out=out, columns=columns))
         return out
 
-    def finish(self, *features: str) -> Plan:
-        """The plan, with the columns that the model sees."""
+    def finish(self, *features: str, sequence: int = 1) -> Plan:
+        """The plan, with the columns that the model sees, of the last `sequence` rows.
+
+        Rows must carry those measured columns that a step or the model reads.
+        """
+        read = {*features, *self._asked, *(name for step in self.steps for name in inputs(step))}
         return Plan(
-            columns=self.columns,
+            columns=tuple(name for name in self.columns if name in read),
             steps=tuple(self.steps),
             features=features,
             explained=tuple(self.explained),
             history=self.history,
             interval_s=self._interval_s,
+            sequence=sequence,
         )
 
     def _free(self, name: str) -> str:
@@ -161,12 +209,34 @@ class PlanDraft:
             name += "_"
         return name
 
-    def _add(self, step: Step) -> None:
+    def _add(self, step: Step, *, back: int = 0) -> None:
+        """Add a step that reads so many rows before its own."""
+        if not isinstance(step, ForwardFill):
+            for name in inputs(step):
+                self._check(name)
         self.steps.append(step)
         self.frame = run_plan(_one_step(self.columns, step), self.frame)
+        reach = back + max((self._reach.get(name, 0) for name in inputs(step)), default=0)
+        self._reach[step.out] = reach
+        self.history = max(self.history, reach)
 
     def _values(self, column: str) -> Floats:
+        self._check(column)
         return self.frame[column].to_numpy().astype(np.float64)
+
+    def _check(self, column: str) -> None:
+        """A column is numbers, and whole, before a step reads it."""
+        series = self.frame[column]
+        if not series.dtype.is_numeric():
+            raise SchemaError(
+                f"column {column} holds {series.dtype}, no numbers", where="features", mend="Leave it out of the plan."
+            )
+        if series.null_count():
+            raise SchemaError(
+                f"column {column} has no value in {series.null_count()} rows",
+                where="features",
+                mend="Read what PlanDraft.fill makes of it, or do not declare it nullable.",
+            )
 
     def _squash(self, told: Explained) -> str:
         out = self._free(f"{told.metric}_deviation")
@@ -185,7 +255,7 @@ class PlanDraft:
     ) -> tuple[str, str]:
         """Fit and add the level and spread steps of a column; their names. `noise` is taken out of the spread."""
         frame = self.frame if values is None else self.frame.with_columns(pl.Series(looked_at, values))
-        found = self._fit(frame, looked_at, least=least)
+        found = expected_levels(frame, looked_at, interval_s=self._interval_s, span_s=self._span_s, least=least)
         calendar = found[""].calendar
         level, spread = self._free(f"{column}_level"), self._free(f"{column}_spread")
         levels = {entity: tables.level for entity, tables in found.items()}
@@ -197,41 +267,16 @@ class PlanDraft:
         self._add(Seasonal(out=spread, period_s=calendar.period_s, smooth=False, tables=spreads))
         return level, spread
 
-    def _fit(self, frame: pl.DataFrame, column: str, *, least: float) -> dict[str, Levels]:
-        """Tables for all entities together (under "") and for each entity with rows enough, on one calendar."""
-        options = calendars(self._span_s, self._interval_s)
-        names = frame[ENTITY].unique().sort().to_list()
-        pooled = self._rows(frame, column)
-        calendar = self._calendar(frame, column, options, pooled)
-        levels = {"": fit_levels(*pooled, calendar, floor=least)}
-        for name in names if names != [""] else []:
-            rows = self._rows(frame.filter(pl.col(ENTITY) == name), column)
-            if len(rows[0]) >= _ENTITY_ROWS:
-                levels[name] = fit_levels(*rows, calendar, floor=least)
-        return levels
 
-    def _calendar(
-        self, frame: pl.DataFrame, column: str, options: tuple[Calendar, ...], pooled: tuple[Floats, Floats]
-    ) -> Calendar:
-        """One calendar serves all entities: the one the largest entity's days ask for."""
-        counts = frame[ENTITY].value_counts().sort("count", ENTITY, descending=True)
-        if counts.height == 1:
-            return choose_calendar(*pooled, options)
-        return choose_calendar(*self._rows(frame.filter(pl.col(ENTITY) == counts[ENTITY][0]), column), options)
+def derive_generic(frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1) -> Plan:
+    """A plan for any numeric columns: each one's distance from its level, its change, and all of them together.
 
-    def _rows(self, frame: pl.DataFrame, column: str) -> tuple[Floats, Floats]:
-        values = frame[column].to_numpy().astype(np.float64)
-        if self._interval_s == 0:
-            return np.zeros(len(values)), values
-        times_s = frame[TIME].dt.epoch("us").to_numpy() / 1e6
-        order = np.argsort(times_s, kind="stable")
-        return times_s[order], values[order]
-
-
-def derive_generic(frame: pl.DataFrame, columns: tuple[str, ...]) -> Plan:
-    """A plan for any numeric columns: each one's distance from its level, its change, and all of them together."""
+    With `sequence` above 1 the model sees the rows before for itself, and gets the distances alone.
+    """
     draft = PlanDraft(frame, columns)
     deviations = tuple(draft.deviation(column) for column in columns)
+    if sequence > 1:
+        return draft.finish(*deviations, sequence=sequence)
     changes = tuple(draft.change(name, window=6) for name in deviations)
     if len(columns) == 1:
         return draft.finish(*deviations, *changes, draft.rolling(deviations[0], window=6))
@@ -246,23 +291,3 @@ def derive_generic(frame: pl.DataFrame, columns: tuple[str, ...]) -> Plan:
 
 def _one_step(columns: tuple[str, ...], step: Step) -> Plan:
     return Plan(columns=columns, steps=(step,), features=(), explained=(), history=0, interval_s=0.0)
-
-
-def _log_scale(values: Floats) -> float | None:
-    """The scale of the logarithm for a metric that is never negative and stretches upwards; else None."""
-    low, middle, high = np.quantile(values, (0.02, 0.5, 0.98))
-    if values.min() < 0 or high <= 0:
-        return None
-    above, below = high - middle, middle - low
-    stretched = high > _STRETCH * max(middle, 1e-12) or above > _STRETCH * max(below, 1e-12 * high)
-    positive = values[values > 0]
-    return float(np.quantile(positive, 0.1)) if stretched and len(positive) else None
-
-
-def _least_spread(values: Floats, log_scale: float | None) -> float:
-    """A spread below which a difference is not worth a person's time: a hundredth of the middle, never zero."""
-    if log_scale is not None:
-        return 0.02
-    scale = float(np.median(np.abs(values)))
-    width = float(values.max() - values.min())
-    return max(0.01 * scale, 0.002 * width, 1e-9)

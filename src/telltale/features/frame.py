@@ -11,17 +11,21 @@ from telltale.contract.plan import (
     Change,
     Clip,
     Deviation,
+    ForwardFill,
     Largest,
     Log,
     Norm,
     Plan,
+    Product,
     RateDeviation,
     Ratio,
     Rolling,
     Seasonal,
-    Step,
+    WindowStat,
 )
 from telltale.features.calendar import MONDAY_OFFSET_S
+from telltale.features.steps import RowStep
+from telltale.features.time_windows import Places, stat_of_windows, window_starts
 from telltale.telemetry.frames import ENTITY, TIME
 
 _TIME_S = "@time_s"
@@ -32,25 +36,61 @@ def run_plan(plan: Plan, frame: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         plan: a fitted plan.
-        frame: checked rows, sorted by entity and time; windowed steps never look past the row they are computed for.
+        frame: checked rows, sorted by entity and time; windowed steps never look past the row they are computed for. A
+            row without time is alone in its window of time. Columns of `plan.nullable` may hold nulls, no others.
 
     Returns:
         `frame` with one Float64 column more per step.
     """
-    seconds = pl.col(TIME).dt.epoch("us").cast(pl.Float64).fill_null(0) / 1e6
-    done = frame.with_columns(seconds.alias(_TIME_S))
+    done = frame.with_columns(_epoch_s(frame).fill_nan(0.0).alias(_TIME_S))
+    starts: dict[float, Places] = {}
     for step in plan.steps:
-        done = done.with_columns(_expression(step).alias(step.out))
+        if isinstance(step, WindowStat):
+            if step.window_s not in starts:
+                starts[step.window_s] = _window_starts(done, step.window_s)
+            first = np.maximum(starts[step.window_s], np.arange(frame.height) + 1 - step.most_rows)
+            values = done[step.column].to_numpy().astype(np.float64)
+            done = done.with_columns(pl.Series(step.out, stat_of_windows(values, first, step.stat)))
+        else:
+            column = _of_rows_before(step) if isinstance(step, Change | Rolling | ForwardFill) else _of_row(step)
+            done = done.with_columns(column.alias(step.out))
     return done.drop(_TIME_S)
 
 
 def feature_matrix(plan: Plan, frame: pl.DataFrame) -> Features:
-    """The model's inputs, shape (n rows, k features), float32."""
-    done = run_plan(plan, frame)
-    return np.ascontiguousarray(done.select(plan.features).to_numpy(), dtype=np.float32)
+    """The model's inputs, float32, shape (n rows, k features); with a sequence of m rows (n, m * k), oldest first."""
+    rows = np.ascontiguousarray(run_plan(plan, frame).select(plan.features).to_numpy(), dtype=np.float32)
+    if plan.sequence == 1:
+        return rows
+    n, k = rows.shape
+    back = np.arange(plan.sequence - 1, -1, -1)
+    at = np.maximum(np.arange(n)[:, None] - back, _entity_starts(frame)[:, None])
+    return np.ascontiguousarray(rows[at].reshape(n, plan.sequence * k))
 
 
-def _expression(step: Step) -> pl.Expr:
+def rows_in_window(frame: pl.DataFrame, window_s: float) -> Places:
+    """How many rows the window of time that ends with each row holds, shape (n,)."""
+    timed = frame.select(ENTITY, TIME, _epoch_s(frame).alias(_TIME_S))
+    return np.arange(frame.height) - _window_starts(timed, window_s) + 1
+
+
+def _epoch_s(frame: pl.DataFrame) -> pl.Series:
+    """Epoch seconds, NaN where a row has no time: divided as Python divides, where Polars multiplies by the inverse."""
+    return pl.Series(frame[TIME].dt.epoch("us").to_numpy().astype(np.float64) / 1e6)
+
+
+def _entity_starts(frame: pl.DataFrame) -> Places:
+    """The first row of each row's entity, shape (n,)."""
+    block = frame[ENTITY].rle_id().to_numpy()
+    return np.searchsorted(block, block).astype(np.int64)
+
+
+def _window_starts(done: pl.DataFrame, window_s: float) -> Places:
+    times_s = done.select(pl.when(pl.col(TIME).is_null()).then(float("nan")).otherwise(pl.col(_TIME_S)))
+    return window_starts(_entity_starts(done), times_s.to_series().to_numpy(), window_s)
+
+
+def _of_row(step: RowStep) -> pl.Expr:
     match step:
         case Log():
             column = pl.col(step.column)
@@ -66,15 +106,23 @@ def _expression(step: Step) -> pl.Expr:
             return (pl.col(step.rate).sqrt() - pl.col(step.level)) / (pl.col(step.spread) ** 2 + sampling).sqrt()
         case Clip():
             return pl.max_horizontal(pl.col(step.column), pl.lit(step.low))
+        case Largest():
+            return pl.max_horizontal(pl.col(name).abs() for name in step.columns)
+        case Norm():
+            return (pl.sum_horizontal(pl.col(name) ** 2 for name in step.columns) / len(step.columns)).sqrt()
+        case Product():
+            return pl.reduce(lambda left, right: left * right, [pl.col(name) for name in step.columns]) * step.factor
+
+
+def _of_rows_before(step: Change | Rolling | ForwardFill) -> pl.Expr:
+    match step:
         case Change():
             before = pl.col(step.column).shift(1).rolling_median(step.window, min_samples=1).over(ENTITY)
             return (pl.col(step.column) - before).fill_null(0.0)
         case Rolling():
             return pl.col(step.column).rolling_median(step.window, min_samples=1).over(ENTITY)
-        case Largest():
-            return pl.max_horizontal(pl.col(name).abs() for name in step.columns)
-        case Norm():
-            return (pl.sum_horizontal(pl.col(name) ** 2 for name in step.columns) / len(step.columns)).sqrt()
+        case ForwardFill():
+            return pl.col(step.column).forward_fill(step.limit).over(ENTITY).fill_null(step.otherwise)
 
 
 def _seasonal(step: Seasonal) -> pl.Expr:

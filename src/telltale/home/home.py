@@ -11,13 +11,17 @@ import structlog
 
 from telltale.contract.app import App, Task
 from telltale.contract.errors import BundleError, NotFoundError
+from telltale.contract.estimator import Tell
+from telltale.contract.estimator import silent as untold
 from telltale.contract.schema import EventSchema
+from telltale.contract.simulation import Simulation
 from telltale.home.apps import find_event, find_task, installed_apps
+from telltale.home.backend import is_address, read_address
 from telltale.home.evaluation import Evaluation, evaluate_rows
 from telltale.home.exports import write_training
-from telltale.home.settings import read_settings
+from telltale.home.settings import model_folder, read_settings
 from telltale.models.bundle import load_bundle
-from telltale.models.runtime import ScoreRuntime
+from telltale.models.runtimes import LoadedRuntime, load_runtime, runtime_of
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
 from telltale.retrain.stored_rows import stored_rows
@@ -26,15 +30,15 @@ from telltale.serve.logs import configure_logs
 from telltale.storage.folder import Folder, open_folder
 from telltale.telemetry.event_store import EventStore, Stored
 from telltale.telemetry.validate import Checked
-from telltale.train.fit import Progress
+from telltale.train.fitted import Progress, TrainingChoices
 from telltale.train.sources import (
-    Simulation,
     check_file,
+    judged_columns,
     rows_from_checked,
     rows_simulated,
     rows_to_test,
 )
-from telltale.train.version import TrainingChoices, TrainingRows
+from telltale.train.version import TrainingRows
 
 
 def silent(_what: str, _done: int, _of: int) -> None:
@@ -80,6 +84,7 @@ class Home:
         simulation: Simulation | None = None,
         actor: str = "api",
         progress: Progress = silent,
+        tell: Tell = untold,
     ) -> TrainedVersion:
         """Train a version, judge it on held-out rows and register it, whatever the verdict.
 
@@ -90,6 +95,7 @@ class Home:
             simulation: how to make rows up; given, rows are simulated even where events are stored.
             actor: who asks, for the ledger.
             progress: told after each step.
+            tell: given lines for people: what a model says while it trains.
 
         Raises:
             UsageError, SchemaError, NotEnoughDataError, NotFoundError: as their messages say.
@@ -97,30 +103,38 @@ class Home:
         app, found = find_task(self.apps, task)
         chosen = choices or TrainingChoices()
         rows = self.training_rows(app, found, data=data, simulation=simulation, seed=chosen.seed)
-        return self.train_on(app, found, rows, chosen, actor=actor, progress=progress)
+        return self.train_on(app, found, rows, chosen, actor=actor, progress=progress, tell=tell)
 
     def training_rows(
         self, app: App, task: Task, *, data: Path | None, simulation: Simulation | None, seed: int
     ) -> TrainingRows:
         """The rows `train` would use; `seed` is for rows made up because nothing else is there."""
         if data is not None:
-            return rows_from_checked("file", check_file(app.event(task.event), data), where=str(data))
+            return rows_from_checked("file", check_file(app.event(task.event), data), task, where=str(data))
         stored = None if simulation is not None else stored_rows(self.folder.events, app, task)
         if stored is not None:
-            return rows_from_checked("store", stored, where=f"{app.name}/{task.event}")
+            return rows_from_checked("store", stored, task, where=f"{app.name}/{task.event}")
         return rows_simulated(app, task, simulation or Simulation(seed=seed))
 
     def train_on(
-        self, app: App, task: Task, rows: TrainingRows, choices: TrainingChoices, *, actor: str, progress: Progress
+        self,
+        app: App,
+        task: Task,
+        rows: TrainingRows,
+        choices: TrainingChoices,
+        *,
+        actor: str,
+        progress: Progress,
+        tell: Tell = untold,
     ) -> TrainedVersion:
         """Train, judge and register from rows at hand."""
-        return train_and_register(self.registry, app, task, rows, choices, actor=actor, progress=progress)
+        return train_and_register(self.registry, app, task, rows, choices, actor=actor, progress=progress, tell=tell)
 
     def write_training(self, trained: TrainedVersion, directory: Path, *, save_data: bool) -> dict[str, str]:
         """Write the bundle, `training_metrics.json` and `model_config.json`, and with `save_data` the rows."""
         return write_training(trained, self.apps[trained.version.app], directory, save_data=save_data)
 
-    def load(self, task: str, reference: str = "", *, threshold: float | None = None) -> tuple[str, ScoreRuntime]:
+    def load(self, task: str, reference: str = "", *, threshold: float | None = None) -> tuple[str, LoadedRuntime]:
         """A version ready to answer, and how it is written.
 
         Args:
@@ -142,10 +156,9 @@ class Home:
                     where=reference,
                     mend="Name the task that it was trained for, or another directory.",
                 )
-            return reference, ScoreRuntime(bundle, threshold=threshold)
+            return reference, runtime_of(bundle, threshold=threshold)
         version = self._resolve(app, found, reference)
-        bundle = load_bundle(version.path, expected=version.files)
-        return version.reference, ScoreRuntime(bundle, threshold=threshold)
+        return version.reference, load_runtime(version.path, expected=version.files, threshold=threshold)
 
     def evaluate(
         self,
@@ -153,11 +166,13 @@ class Home:
         *,
         reference: str = "",
         data: Path | None = None,
-        days: float = 3.0,
+        days: float | None = None,
         seed: int = 0,
         interval_s: float | None = None,
-    ) -> tuple[Evaluation, ScoreRuntime]:
+    ) -> tuple[Evaluation, LoadedRuntime]:
         """Judge a version on a file, or on simulated rows of other days and another seed.
+
+        A version that knows those it is asked about (shoppers, series) is judged on what the same ones do next.
 
         Raises:
             OverlapError: rows of the file were trained on.
@@ -165,12 +180,13 @@ class Home:
         app, found = find_task(self.apps, task)
         name, runtime = self.load(task, reference)
         if data is not None:
-            checked = check_file(app.event(found.event), data, columns=runtime.columns)
+            schema = app.event(found.event)
+            checked = check_file(schema, data, columns=judged_columns(runtime.manifest, schema))
         else:
-            checked = rows_to_test(app, found, days=days, seed=seed, interval_s=interval_s)
-            if set(checked.columns) != set(runtime.columns):
+            checked = rows_to_test(app, found, runtime.manifest, days=days, seed=seed, interval_s=interval_s)
+            if set(checked.columns) != set(runtime.manifest.row_columns):
                 raise NotFoundError(
-                    f"it was trained on {list(runtime.columns)}, which no simulator makes",
+                    f"it was trained on {list(runtime.manifest.row_columns)}, which no simulator makes",
                     where=name,
                     mend="Give rows with --data FILE.",
                 )
@@ -185,19 +201,25 @@ class Home:
         )
         return evaluation, runtime
 
-    def validate(self, event: str, path: Path, *, require_time: bool = False) -> Checked:
-        """Check a file's rows against an event, storing nothing."""
+    def validate(self, event: str, source: Path | str, *, require_time: bool = False, api_key: str = "") -> Checked:
+        """Check the rows of a file, or of an http address, against an event, storing nothing."""
         from telltale.telemetry.files import read_rows
         from telltale.telemetry.validate import check_rows
 
         _, schema = find_event(self.apps, event)
-        return check_rows(schema, read_rows(path), require_time=require_time)
+        rows = read_address(str(source), api_key=api_key) if is_address(str(source)) else read_rows(Path(source))
+        return check_rows(schema, rows, require_time=require_time)
 
-    def ingest(self, event: str, path: Path) -> tuple[Checked, Stored]:
-        """Store a file's good rows, and its bad ones with their reasons in the quarantine."""
+    def ingest(self, event: str, source: Path | str, *, api_key: str = "") -> tuple[Checked, Stored]:
+        """Store the good rows of a file or an http address, and the bad ones with their reasons in the quarantine.
+
+        `api_key` is sent to the address as `X-API-Key`.
+        """
         app, schema = find_event(self.apps, event)
-        checked = self.validate(event, path, require_time=True)
-        return checked, self.store(app, schema, checked, source=str(path))
+        checked = self.validate(event, source, require_time=True, api_key=api_key)
+        # Without the query, which may hold a key.
+        told = str(source).partition("?")[0] if is_address(str(source)) else str(source)
+        return checked, self.store(app, schema, checked, source=told)
 
     def store(self, app: App, schema: EventSchema, checked: Checked, *, source: str) -> Stored:
         """Store checked rows and quarantine the bad ones."""
@@ -206,10 +228,11 @@ class Home:
         self.events.quarantine(app.name, schema.name, checked.quarantined, source=source, now=now)
         return stored
 
-    def score(self, task: str, data: Path, *, reference: str = "") -> tuple[str, ScoreRuntime, Checked]:
+    def score(self, task: str, data: Path, *, reference: str = "") -> tuple[str, LoadedRuntime, Checked]:
         """A version, and a file's rows checked for it."""
         app, found = find_task(self.apps, task)
         name, runtime = self.load(task, reference)
+        # What a version does not read need not be there.
         return name, runtime, check_file(app.event(found.event), data, columns=runtime.columns)
 
     def promote(self, task: str, reference: str, *, actor: str, reason: str, override: bool = False) -> Version:
@@ -221,7 +244,7 @@ class Home:
         """
         app, found = find_task(self.apps, task)
         version = self._resolve(app, found, reference)
-        ScoreRuntime(load_bundle(version.path, expected=version.files)).self_test()
+        load_runtime(version.path, expected=version.files).self_test()
         return self.registry.promote(
             app.name,
             found.name,
@@ -249,9 +272,13 @@ def open_home(path: str | Path | None = None) -> Home:
     """Open a home with every installed app.
 
     Args:
-        path: the folder; None for TELLTALE_HOME, else `.telltale` here.
+        path: the folder; None for TELLTALE_HOME, else `.telltale` here, with the versions' files in MODEL_DIR where that
+            is set: it belongs to one home, so that a path given here comes without it.
     """
     if not structlog.is_configured():
         configure_logs(level="warning")  # a program that has set up its own logs keeps them
-    where = Path(path) if path is not None else Path(read_settings(Path.cwd())["TELLTALE_HOME"])
-    return Home(open_folder(where), installed_apps())
+    if path is not None:
+        return Home(open_folder(Path(path)), installed_apps())
+    settings = read_settings(Path.cwd())
+    folder = open_folder(Path(settings["TELLTALE_HOME"]), artifacts=model_folder(settings))
+    return Home(folder, installed_apps())

@@ -7,40 +7,118 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from telltale.contract.errors import UsageError
 
+_FLAGS: Final = {
+    word: is_on for is_on, words in ((True, "true 1 yes on"), (False, "false 0 no off")) for word in words.split()
+}
+_LEVELS: Final = ("debug", "info", "warning", "error")
+
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting: its variable, what it is when nobody says, and what it does."""
+    """One setting.
+
+    Args:
+        variable: its name in the environment.
+        default: what it is when nobody says.
+        meaning: what it does; of one without effect, what is done in its place.
+        promise: the lines of docs/acceptance.md that ask for it, or "".
+        has_effect: False for one that is known, so that setting it is told of, and does nothing.
+    """
 
     variable: str
     default: str
     meaning: str
+    promise: str = ""
+    has_effect: bool = True
 
 
 SETTINGS = (
     Setting(variable="TELLTALE_HOME", default=".telltale", meaning="the folder that holds all state"),
-    Setting(variable="HOST", default="127.0.0.1", meaning="address the server listens on"),
-    Setting(variable="PORT", default="8000", meaning="port the server listens on"),
-    Setting(variable="WORKERS", default="1", meaning="server processes"),
     Setting(
-        variable="ANOMALY_THRESHOLD", default="", meaning="threshold of helios/anomaly in serving; empty: the version's"
+        variable="MODEL_DIR",
+        default="",
+        meaning="folder of the versions' files, of this home alone; empty: `artifacts` in TELLTALE_HOME",
+        promise="E-28",
     ),
     Setting(
-        variable="TELLTALE_OPERATOR_KEY", default="", meaning="key that writes need; empty: open, on loopback only"
+        variable="MODEL_PATH",
+        default="",
+        meaning="directory of a bundle that `evaluate` and `score` of its task use where no --version is given; "
+        "what is served is the champion, which `telltale promote` moves",
+        promise="B-2",
     ),
+    Setting(
+        variable="MAX_MODEL_VERSIONS",
+        default="10",
+        meaning="versions kept per task; champion, challenger, shadow, pinned ones and the last champion stay besides",
+        promise="E-27, E-28",
+    ),
+    Setting(
+        variable="MODEL_RETENTION_DAYS",
+        default="30",
+        meaning="days a version is kept after it was made",
+        promise="E-27, E-28",
+    ),
+    Setting(variable="HOST", default="127.0.0.1", meaning="address the server listens on", promise="B-2"),
+    Setting(variable="PORT", default="8000", meaning="port the server listens on", promise="B-2, E-3"),
+    Setting(variable="WORKERS", default="1", meaning="server processes", promise="B-2"),
+    Setting(variable="DEVICE", default="cpu", meaning="where networks are trained, cpu or cuda", promise="B-2, C-3"),
+    Setting(variable="DEBUG", default="false", meaning="true: LOG_LEVEL is debug where it is not given", promise="B-2"),
     Setting(
         variable="LOG_LEVEL",
         default="",
         meaning="debug, info, warning or error; empty: info for serve and work, else warning",
     ),
-    Setting(variable="MAX_MODEL_VERSIONS", default="10", meaning="versions kept per task"),
-    Setting(variable="MODEL_RETENTION_DAYS", default="30", meaning="days a version is kept after it was made"),
+    Setting(
+        variable="ANOMALY_THRESHOLD",
+        default="",
+        meaning="threshold of helios/anomaly in serving; empty: the version's",
+        promise="S-14",
+    ),
+    Setting(
+        variable="TELLTALE_OPERATOR_KEY", default="", meaning="key that writes need; empty: open, on loopback only"
+    ),
+    Setting(
+        variable="API_URL",
+        default="",
+        meaning="address of the shop's backend, as in http://localhost:8080; nothing is asked of it but what "
+        "`telltale ingest APP/EVENT ADDRESS` names",
+        promise="E-1, E-28",
+    ),
+    Setting(
+        variable="API_KEY",
+        default="",
+        meaning="key that `ingest` sends as X-API-Key to addresses under API_URL, and to no other",
+        promise="E-1, E-28",
+    ),
     Setting(variable="EVENT_RETENTION_DAYS", default="30", meaning="days a stored event is kept; labelled ones stay"),
     Setting(variable="EVENT_RETENTION_GB", default="10", meaning="gigabytes of events kept, the oldest removed first"),
+    Setting(
+        variable="SCALER_PATH",
+        default="",
+        meaning="the scaler is part of the version's plan, in its bundle: there is no file of its own",
+        promise="B-2",
+        has_effect=False,
+    ),
+    Setting(
+        variable="MODEL_VERSION",
+        default="",
+        meaning="the version that serves is the champion of the registry: `telltale promote APP/TASK VERSION`",
+        promise="B-2",
+        has_effect=False,
+    ),
+    Setting(
+        variable="ML_SERVICE_URL",
+        default="",
+        meaning="schedules run inside, by `telltale work`, and call no service",
+        promise="E-28",
+        has_effect=False,
+    ),
 )
 
 
@@ -80,6 +158,39 @@ def as_float(settings: Mapping[str, str], variable: str) -> float | None:
         return float(settings[variable])
     except ValueError:
         raise UsageError(f"{settings[variable]!r} is no number", where=variable, mend="Give one.") from None
+
+
+def as_flag(settings: Mapping[str, str], variable: str) -> bool:
+    """A setting as true or false. Raises UsageError.
+
+    >>> as_flag({"DEBUG": "True"}, "DEBUG"), as_flag({"DEBUG": "0"}, "DEBUG")
+    (True, False)
+    """
+    word = settings[variable].strip().lower()
+    if word not in _FLAGS:
+        raise UsageError.not_one_of(settings[variable], _FLAGS, where=variable)
+    return _FLAGS[word]
+
+
+def log_level(settings: Mapping[str, str], *, otherwise: str) -> str:
+    """LOG_LEVEL; else "debug" with DEBUG, else `otherwise`. Raises UsageError."""
+    level = settings["LOG_LEVEL"].strip().lower()
+    if not level:
+        return "debug" if as_flag(settings, "DEBUG") else otherwise
+    if level not in _LEVELS:
+        raise UsageError.not_one_of(settings["LOG_LEVEL"], _LEVELS, where="LOG_LEVEL")
+    return level
+
+
+def model_folder(settings: Mapping[str, str]) -> Path | None:
+    """MODEL_DIR, absolute; None for the home's own."""
+    return Path(settings["MODEL_DIR"]).expanduser().absolute() if settings["MODEL_DIR"] else None
+
+
+def without_effect(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings that somebody gave and that do nothing, each with what is done in its place."""
+    idle = (setting for setting in SETTINGS if not setting.has_effect)
+    return {setting.variable: setting.meaning for setting in idle if settings[setting.variable]}
 
 
 def _toml(path: Path) -> dict[str, str]:

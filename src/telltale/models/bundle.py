@@ -1,4 +1,4 @@
-"""The bundle: a directory with `manifest.json`, `model.onnx` and `arrays.safetensors`; never a pickle.
+"""The bundle: a directory with `manifest.json`, and `model.onnx`, `arrays.safetensors`, `names.json`; never a pickle.
 
 The SHA-256 of every file is kept in the registry and checked at load, so that a changed file is refused by name.
 """
@@ -6,6 +6,7 @@ The SHA-256 of every file is kept in the registry and checked at load, so that a
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,7 +18,7 @@ from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Parts
 from telltale.models.manifest import Manifest, decode_manifest, encode_manifest
 
-MANIFEST, MODEL, ARRAYS = "manifest.json", "model.onnx", "arrays.safetensors"
+MANIFEST, MODEL, ARRAYS, NAMES = "manifest.json", "model.onnx", "arrays.safetensors", "names.json"
 _TRAINED_ROWS = "trained_rows"
 
 
@@ -39,20 +40,22 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 def save_bundle(directory: Path, manifest: Manifest, parts: Parts, trained_rows: NDArray[np.uint64]) -> BundleFiles:
     """Write a bundle into a directory, which is made; files there before are overwritten."""
     directory.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, NDArray[np.float64] | NDArray[np.uint64]] = dict(sorted(parts.arrays.items()))
+    arrays: dict[str, NDArray[Any]] = dict(sorted(parts.arrays.items()))
     arrays[_TRAINED_ROWS] = np.sort(trained_rows)
     (directory / MANIFEST).write_bytes(encode_manifest(manifest))
     (directory / ARRAYS).write_bytes(save(arrays))
-    if parts.onnx is None:
-        (directory / MODEL).unlink(missing_ok=True)  # of the bundle that was here before
-    else:
-        (directory / MODEL).write_bytes(parts.onnx)
+    names = msgspec.json.encode(parts.names, order="deterministic") if parts.names else None
+    for name, content in ((MODEL, parts.onnx), (NAMES, names)):
+        if content is None:
+            (directory / name).unlink(missing_ok=True)  # of the bundle that was here before
+        else:
+            (directory / name).write_bytes(content)
     return hash_bundle(directory)
 
 
 def hash_bundle(directory: Path) -> BundleFiles:
     """The hashes of the files that are there. Raises BundleError where there is no bundle."""
-    found = [directory / name for name in (ARRAYS, MANIFEST, MODEL) if (directory / name).is_file()]
+    found = [directory / name for name in (ARRAYS, MANIFEST, MODEL, NAMES) if (directory / name).is_file()]
     if directory / MANIFEST not in found:
         raise BundleError("there is no manifest.json", where=str(directory), mend="Name a bundle's directory.")
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
@@ -87,4 +90,12 @@ def load_bundle(directory: Path, *, expected: Mapping[str, str] | None = None) -
         raise BundleError(f"{ARRAYS} cannot be read", where=str(directory), mend="Restore or retrain it.") from error
     trained_rows = arrays.pop(_TRAINED_ROWS, np.empty(0, dtype=np.uint64))
     onnx = (directory / MODEL).read_bytes() if MODEL in found else None
-    return Bundle(manifest=manifest, parts=Parts(onnx=onnx, arrays=arrays), trained_rows=trained_rows)
+    names = _names(directory) if NAMES in found else {}
+    return Bundle(manifest=manifest, parts=Parts(onnx=onnx, arrays=arrays, names=names), trained_rows=trained_rows)
+
+
+def _names(directory: Path) -> dict[str, tuple[str, ...]]:
+    try:
+        return msgspec.json.decode((directory / NAMES).read_bytes(), type=dict[str, tuple[str, ...]])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"{NAMES} cannot be read", where=str(directory), mend="Restore or retrain it.") from error

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.errors import BundleError
-from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores
+from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores, Tell, Traits, silent
+from telltale.contract.kinds import Kind
 
 _OPSET: Final = {"": 21, "ai.onnx.ml": 3}
 _IR_VERSION: Final = 10
@@ -29,6 +30,8 @@ class IsolationForest:
     """
 
     name = "isolation_forest"
+    kind: Kind = "score"
+    traits = Traits()
     defaults: Mapping[str, Parameter] = {
         "n_estimators": 100,
         "max_samples": 256,
@@ -51,7 +54,15 @@ class IsolationForest:
         "background_width": (0.5, 1.0),
     }
 
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,  # noqa: ARG002 - done before there is anything to tell
+    ) -> Parts:
         """Fit on normal rows before a thin background.
 
         Rows labelled positive are left out; where fewer than half of the rows are labelled, so is the `contamination`

@@ -6,6 +6,7 @@ import msgspec
 
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Parameter
+from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking
 from telltale.contract.plan import Plan
 from telltale.contract.schema import EventSchema
 from telltale.contract.verdict import Verdict
@@ -13,11 +14,11 @@ from telltale.contract.verdict import Verdict
 FORMAT = 1
 
 DataKind = Literal["simulated", "store", "file"]
-ThresholdMethod = Literal["labels", "tail", "given"]
+ThresholdMethod = Literal["labels", "tail", "given", "task"]
 
 
 class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """How the threshold came about: from labels, from the tail of unlabelled scores, or given by a person."""
+    """How the threshold came about: from labels, from the tail of unlabelled scores, by a person, or by the task."""
 
     method: ThresholdMethod
     n: int
@@ -47,24 +48,36 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a version but its weights. No time of day and no version number: same seed, same rows, same bytes."""
+    """All of a version but its weights. No time of day and no version number: same seed, same rows, same bytes.
+
+    `columns` are the measured columns of the rows it was trained on, of which `plan` may read fewer.
+    """
 
     format: int = FORMAT
     app: str
     task: str
-    kind: str
+    kind: Kind
     event: EventSchema
-    plan: Plan
+    columns: tuple[str, ...] = ()
+    plan: Plan | None = None
     estimator: str
     parameters: dict[str, Parameter]
     seed: int
-    threshold: float
-    operating_point: OperatingPoint
+    threshold: float | None = None
+    operating_point: OperatingPoint | None = None
+    choices: Choices | None = None
+    ranking: Ranking | None = None
+    forecasting: Forecasting | None = None
     trained_on: TrainedOn
     reference: dict[str, Summary]
     verdict: Verdict
     metrics: dict[str, float | None]
     libraries: dict[str, str]
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """`columns`; of a bundle from before there were any, those that the plan reads, which were all."""
+        return self.columns or (() if self.plan is None else self.plan.columns)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.errors import BundleError
-from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores
+from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores, Tell, Traits, silent
+from telltale.contract.kinds import Kind
 
 
 @final
@@ -24,11 +25,21 @@ class RobustZ:
     """
 
     name = "robust_z"
+    kind: Kind = "score"
+    traits = Traits()
     defaults: Mapping[str, Parameter] = {"floor": 0.05}
     search_space: Mapping[str, Choice] = {"floor": Choice(kind="float", low=0.01, high=0.5, log=True)}
     grid: Mapping[str, tuple[Parameter, ...]] = {"floor": (0.02, 0.05, 0.1, 0.2)}
 
-    def fit(self, features: Features, *, labels: NDArray[np.int8] | None, parameters: Parameters, seed: int) -> Parts:
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,  # noqa: ARG002 - done before there is anything to tell
+    ) -> Parts:
         """Medians and median absolute deviations of the rows not labelled positive; nothing is random."""
         del seed
         rows = features if labels is None else features[labels != 1]

@@ -13,16 +13,16 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from telltale.contract.answer import Answer
+from telltale.contract.answer import Answer, Query, ScoreAnswer
 from telltale.contract.errors import UnavailableError
 from telltale.storage.database import Database
 
 _COLUMNS: Final = (
     "id", "app", "task", "entity", "at_us", "values", "score", "decision", "threshold", "version", "role", "context",
-    "latency_us", "received_us",
+    "latency_us", "received_us", "answer",
 )  # fmt: skip
 _TRANSACTION_ROWS: Final = 5_000
-_STATEMENT_ROWS: Final = 250  # times 14 columns: below the 32,766 parameters that SQLite takes
+_STATEMENT_ROWS: Final = 250  # times 15 columns: below the 32,766 parameters that SQLite takes
 _encode = msgspec.json.Encoder().encode
 _logger = structlog.get_logger("telltale.monitor.prediction_log")
 
@@ -37,9 +37,9 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     columns: tuple[str, ...]
 
 
-# Served version, prediction id, values, event time (s), entity, answer, latency (s), received (s). A bare tuple,
-# because it is made once per request: a struct with names costs three times as much.
-Record = tuple[ServedVersion, str, Sequence[float | None], float, str | None, Answer, float, float]
+# Served version, prediction id, values or what was asked, event time (s), entity, answer, latency (s), received (s).
+# A bare tuple, because it is made once per request: a struct with names costs three times as much.
+Record = tuple[ServedVersion, str, Sequence[float | None] | Query, float, str | None, Answer, float, float]
 
 
 class PredictionLog:
@@ -185,20 +185,27 @@ def _insert(n_rows: int, mark: str) -> str:
 
 
 def _row(record: Record) -> tuple[str | float | None, ...]:
-    served, prediction_id, values, time_s, entity, answer, latency_s, received_s = record
+    served, prediction_id, asked, time_s, entity, answer, latency_s, received_s = record
+    values = dict(zip(served.columns, asked, strict=True)) if isinstance(asked, Sequence) else asked
+    if isinstance(answer, ScoreAnswer):
+        score, decision, threshold, document = answer.score, answer.decision, answer.threshold, None
+    else:
+        # What other kinds answer has other fields each: it is kept as it is.
+        score, decision, threshold, document = None, None, None, _encode(answer).decode()
     return (
         prediction_id,
         served.app,
         served.task,
         entity,
         round(time_s * 1e6),
-        _encode(dict(zip(served.columns, values, strict=True))).decode(),
-        answer.score,
-        answer.decision,
-        answer.threshold,
+        _encode(values).decode(),
+        score,
+        decision,
+        threshold,
         served.version,
         served.role,
-        answer.context,
+        getattr(answer, "context", None),
         round(latency_s * 1e6),
         round(received_s * 1e6),
+        document,
     )

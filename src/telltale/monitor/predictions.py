@@ -1,6 +1,7 @@
 """Served answers, read back."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -11,7 +12,7 @@ from telltale.storage.instants import from_us
 
 _COLUMNS = (
     'id, app, task, entity, at_us, "values", score, decision, threshold, version, role, context, latency_us, '
-    "received_us"
+    "received_us, answer"
 )
 
 
@@ -19,8 +20,10 @@ class StoredPrediction(msgspec.Struct, frozen=True, kw_only=True):
     """One served answer as it was logged.
 
     Args:
-        time: event time of the row that was decided.
-        values: that row, by column.
+        time: event time of the row that was decided; of a question, when it came.
+        values: that row, by column; of a question, its fields.
+        score, decision, threshold: of a task that scores.
+        answer: the whole answer of a task of another kind.
         latency_us: from the body in hand to the answer decided, in microseconds.
         received_at: when the request came.
     """
@@ -30,15 +33,16 @@ class StoredPrediction(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     entity: str | None
     time: datetime
-    values: dict[str, float | None]
-    score: float
-    decision: bool
-    threshold: float
+    values: dict[str, Any]
+    score: float | None
+    decision: bool | None
+    threshold: float | None
     version: int
     role: str
-    context: Context
+    context: Context | None
     latency_us: int
     received_at: datetime
+    answer: dict[str, Any] | None = None
 
 
 def prediction(events: Database, prediction_id: str) -> StoredPrediction:
@@ -70,13 +74,14 @@ def _stored(row: tuple[object, ...]) -> StoredPrediction:
             "time": from_us(int(str(row[4]))),
             "values": msgspec.json.decode(str(row[5])),
             "score": row[6],
-            "decision": bool(row[7]),
+            "decision": None if row[7] is None else bool(row[7]),
             "threshold": row[8],
             "version": row[9],
             "role": row[10],
             "context": row[11],
             "latency_us": row[12],
             "received_at": from_us(int(str(row[13]))),
+            "answer": None if row[14] is None else msgspec.json.decode(str(row[14])),
         },
         StoredPrediction,
     )

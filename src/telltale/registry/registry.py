@@ -229,16 +229,26 @@ class Registry:
             roles.assign(connection, self._artifacts, app, task, number, role=role, actor=actor, reason=reason, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
-    def rollback(self, app: str, task: str, *, actor: str, reason: str, now: datetime) -> Version:
+    def rollback(
+        self, app: str, task: str, *, actor: str, reason: str, now: datetime, to: int | None = None
+    ) -> Version:
         """Make the champion before the present one champion again; twice goes two steps back.
 
         Retired versions and those without files are passed over.
 
+        Args:
+            app: the app.
+            task: the task.
+            actor: who asks.
+            reason: why.
+            now: aware.
+            to: the earlier champion to go back to, over those between.
+
         Raises:
-            ConflictError: there is nothing to go back to.
+            ConflictError: there is nothing to go back to, or `to` is no earlier champion.
         """
         with self._state.write() as connection:
-            number = roles.roll_back(connection, self._artifacts, app, task, actor=actor, reason=reason, now=now)
+            number = roles.roll_back(connection, self._artifacts, app, task, actor=actor, reason=reason, now=now, to=to)
             return read_version(connection, self._artifacts, app, task, number)
 
     def retire(self, app: str, task: str, number: int, *, actor: str, reason: str, now: datetime) -> Version:

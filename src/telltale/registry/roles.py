@@ -48,16 +48,31 @@ def promote(
 
 
 def roll_back(
-    connection: Connection, artifacts: Artifacts, app: str, task: str, *, actor: str, reason: str, now: datetime
+    connection: Connection,
+    artifacts: Artifacts,
+    app: str,
+    task: str,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    to: int | None = None,
 ) -> int:
     """Make the champion before the present one champion again; its number. See `Registry.rollback`."""
     present = read_role(connection, artifacts, app, task, "champion")
-    number = rollback_target(connection, artifacts, app, task)
-    if present is None or number is None:
+    former = _usable_former(connection, artifacts, app, task)
+    if present is None or not former:
         raise ConflictError(
             "there is no earlier champion to go back to",
             where=f"{app}/{task}",
             mend=f"Promote a version by number; telltale versions {app}/{task} lists them.",
+        )
+    number = former[-1] if to is None else to
+    if number not in former:
+        raise ConflictError(
+            f"version {number} is not among the earlier champions, {', '.join(map(str, former))}",
+            where=f"{app}/{task}",
+            mend="Roll back to one of those, or promote it.",
         )
     version = read_version(connection, artifacts, app, task, number)
     _move(connection, artifacts, version, "champion", action="rollback", actor=actor, reason=reason, now=now)
@@ -66,13 +81,16 @@ def roll_back(
 
 def rollback_target(connection: Connection, artifacts: Artifacts, app: str, task: str) -> int | None:
     """The last good version: the one a rollback would return to, or None."""
+    return next(reversed(_usable_former(connection, artifacts, app, task)), None)
+
+
+def _usable_former(connection: Connection, artifacts: Artifacts, app: str, task: str) -> list[int]:
     usable = {
         version.number
         for version in read_versions(connection, artifacts, app, task)
         if version.role not in ("champion", "retired") and version.removed_at is None
     }
-    former = former_champions(read_history(connection, app, task))
-    return next((number for number in reversed(former) if number in usable), None)
+    return [number for number in former_champions(read_history(connection, app, task)) if number in usable]
 
 
 def assign(

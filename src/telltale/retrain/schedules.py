@@ -1,6 +1,6 @@
-"""The schedule of each task: an expression, and whether it is paused."""
+"""When tasks are retrained: a schedule per task, and those by which an app retrains several together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -16,10 +16,22 @@ from telltale.storage.tables import schedule, slot
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """When a task is retrained. `last_slot` is the latest slot that some process claimed."""
+    """When some tasks of an app are retrained.
+
+    Args:
+        app: the app.
+        name: the task's, or that of an `AppSchedule`.
+        tasks: what is retrained, in order.
+        cron: when, in UTC.
+        paused: not until it is resumed.
+        created_at: when it was first declared here.
+        last_slot: the latest slot that some process claimed.
+        last_state: how that ended.
+    """
 
     app: str
-    task: str
+    name: str
+    tasks: tuple[str, ...]
     cron: str
     paused: bool
     created_at: datetime
@@ -32,25 +44,20 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def declare_schedules(state: Database, apps: Iterable[App], *, now: datetime) -> None:
-    """Give every task that has none the schedule its app declares; those there are stay as they are."""
+    """Keep the schedules that apps declare, where they are not yet; those there are stay as they are."""
     rows = [
-        {
-            "app": app.name,
-            "task": task.name,
-            "cron": task.schedule,
-            "paused": False,
-            "created_us": to_us(now),
-        }
+        {"app": app.name, "task": name, "cron": cron, "paused": False, "created_us": to_us(now)}
         for app in apps
-        for task in app.tasks
+        for name, (cron, _) in _declared(app).items()
     ]
     if rows:
         with state.write() as connection:
             connection.execute(insert(schedule).on_conflict_do_nothing(), rows)
 
 
-def read_schedules(state: Database) -> list[Schedule]:
-    """Every schedule, by app and task."""
+def read_schedules(state: Database, apps: Iterable[App]) -> list[Schedule]:
+    """The schedules of apps, by app and name; one that an app declares no more is left out."""
+    declared = {(app.name, name): tasks for app in apps for name, (_, tasks) in _declared(app).items()}
     last = select(slot.c.app, slot.c.task, func.max(slot.c.at_us).label("at_us")).group_by(slot.c.app, slot.c.task)
     latest = last.subquery()
     query = (
@@ -66,7 +73,8 @@ def read_schedules(state: Database) -> list[Schedule]:
         return [
             Schedule(
                 app=row.app,
-                task=row.task,
+                name=row.task,
+                tasks=declared[row.app, row.task],
                 cron=row.cron,
                 paused=bool(row.paused),
                 created_at=from_us(row.created_us),
@@ -74,14 +82,26 @@ def read_schedules(state: Database) -> list[Schedule]:
                 last_state=row.state,
             )
             for row in connection.execute(query)
+            if (row.app, row.task) in declared
         ]
 
 
-def set_schedule(state: Database, app: str, task: str, *, paused: bool | None = None, cron: str | None = None) -> None:
+def find_schedule(apps: Mapping[str, App], app: str, name: str) -> tuple[str, ...]:
+    """The tasks that a schedule retrains. Raises NotFoundError."""
+    declared = _declared(apps[app]) if app in apps else {}
+    if name not in declared:
+        known = sorted(f"{one.name}/{other}" for one in apps.values() for other in _declared(one))
+        raise NotFoundError(
+            f"there is no schedule {app}/{name}", where="schedule", mend=f"There are: {', '.join(known) or 'none'}."
+        )
+    return declared[name][1]
+
+
+def set_schedule(state: Database, app: str, name: str, *, paused: bool | None = None, cron: str | None = None) -> None:
     """Pause, resume, or give another expression.
 
     Raises:
-        NotFoundError: the task has no schedule.
+        NotFoundError: there is no such schedule.
         UsageError: the expression cannot be read.
     """
     values: dict[str, str | bool] = {}
@@ -91,6 +111,19 @@ def set_schedule(state: Database, app: str, task: str, *, paused: bool | None = 
         next_slot(cron, from_us(0))
         values["cron"] = cron
     with state.write() as connection:
-        statement = update(schedule).where(schedule.c.app == app, schedule.c.task == task).values(**values)
+        statement = update(schedule).where(schedule.c.app == app, schedule.c.task == name).values(**values)
         if connection.execute(statement).rowcount == 0:
-            raise NotFoundError(f"{app}/{task} has no schedule", where="schedule", mend="See `telltale schedule list`.")
+            raise NotFoundError(f"{app}/{name} has no schedule", where="schedule", mend="See `telltale schedule list`.")
+
+
+def _declared(app: App) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Expression and tasks of every schedule of an app, by its name; a task without an expression has none."""
+
+    def every() -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+        for task in app.tasks:
+            if task.schedule:
+                yield task.name, (task.schedule, (task.name,))
+        for several in app.schedules:
+            yield several.name, (several.cron, several.tasks)
+
+    return dict(every())

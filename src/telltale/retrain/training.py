@@ -10,12 +10,13 @@ import msgspec
 import structlog
 
 from telltale.contract.app import App, Task
+from telltale.contract.estimator import Tell, silent
 from telltale.contract.verdict import Verdict
 from telltale.models.manifest import Manifest
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
-from telltale.train.fit import Progress
-from telltale.train.version import TrainingChoices, TrainingRows, train_version
+from telltale.train.fitted import Progress, TrainingChoices
+from telltale.train.version import TrainingRows, train_version
 
 _logger = structlog.get_logger("telltale.retrain.training")
 
@@ -42,11 +43,11 @@ class TrainedVersion:
             "n_held_out": self.rows.held_out.height,
             "n_quarantined": self.rows.n_quarantined,
             "columns": list(self.rows.columns),
-            "features": list(manifest.plan.features),
+            "features": [] if manifest.plan is None else list(manifest.plan.features),
             "estimator": manifest.estimator,
             "parameters": manifest.parameters,
             "threshold": manifest.threshold,
-            "threshold_from": manifest.operating_point.method,
+            "threshold_from": None if manifest.operating_point is None else manifest.operating_point.method,
             "metrics": manifest.metrics,
             "targets": targets_document(manifest.verdict),
             "verdict": manifest.verdict.outcome,
@@ -65,6 +66,7 @@ def train_and_register(
     *,
     actor: str,
     progress: Progress,
+    tell: Tell = silent,
 ) -> TrainedVersion:
     """Train, judge and register a version, whatever the verdict: the gate blocks promotion, not registration.
 
@@ -75,7 +77,9 @@ def train_and_register(
     log = _logger.bind(app=app.name, task=task.name, actor=actor)
     log.info("training_started", data_kind=rows.kind, n_train=rows.train.height, n_held_out=rows.held_out.height)
     with TemporaryDirectory(prefix="telltale-") as scratch:
-        trained = train_version(app, task, rows, choices, directory=Path(scratch) / "bundle", progress=progress)
+        trained = train_version(
+            app, task, rows, choices, directory=Path(scratch) / "bundle", progress=progress, tell=tell
+        )
         manifest = trained.manifest
         version = registry.register(
             app.name,

@@ -7,7 +7,7 @@ import msgspec
 
 from telltale.contract.errors import TooLargeError
 from telltale.monitor.prediction_log import PredictionLog
-from telltale.serve.live_task import LiveTask
+from telltale.serve.live_task import Live
 from telltale.serve.predict import decide_many
 from telltale.serve.problems import Problem, problem_of
 
@@ -23,7 +23,7 @@ class BatchFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def predict_batch(
-    live: LiveTask, chunks: AsyncIterator[bytes], log: PredictionLog, *, max_line_bytes: int
+    live: Live, chunks: AsyncIterator[bytes], log: PredictionLog, *, max_line_bytes: int
 ) -> AsyncIterator[bytes]:
     """Answer newline-delimited JSON: each line as `predict` would, all by the version that was live at the start.
 
@@ -52,7 +52,7 @@ async def predict_batch(
                     await asyncio.sleep(0.01)
 
 
-def _answered(live: LiveTask, numbered: list[tuple[int, bytes]]) -> bytes:
+def _answered(live: Live, numbered: list[tuple[int, bytes]]) -> bytes:
     out = bytearray()
     for (line, _), item in zip(numbered, decide_many(live, [row for _, row in numbered]), strict=True):
         told = BatchFault(line=line, error=problem_of(item)) if isinstance(item, Exception) else item

@@ -9,9 +9,8 @@ from telltale.contract.errors import SchemaError, TelltaleError
 from telltale.contract.schema import Column, EventSchema
 from telltale.serve.body_faults import explain_fault
 from telltale.serve.body_times import parse_time
+from telltale.serve.struct_bodies import UNREADABLE
 
-# Broken text inside a string, and nesting that is too deep, have errors of their own.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _astuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
 
 
@@ -34,23 +33,25 @@ class BodyReader:
     Args:
         schema: the event: ranges, names of time and entity.
         columns: the version's measured columns, in order.
+        nullable: those of them that may be null or left out, since the version's plan fills them.
     """
 
-    def __init__(self, schema: EventSchema, columns: Sequence[str]) -> None:
+    def __init__(self, schema: EventSchema, columns: Sequence[str], *, nullable: frozenset[str] = frozenset()) -> None:
         self._columns = tuple(columns)
+        self._declared = [_declared(schema, name, is_nullable=name in nullable) for name in self._columns]
         self._n = len(self._columns)
-        self._schema = schema
         taken = set(self._columns)
         self._times = tuple(name for name in (schema.time, *schema.time_aliases) if name not in taken)
         self._entities = tuple(
             name for name in dict.fromkeys((schema.entity or "entity", "entity")) if name not in taken
         )
-        self._has_nulls = any(_declared(schema, name).nullable for name in self._columns)
+        # Then a body without a single value would decode too: what it says nothing of cannot be filled from it.
+        self._may_be_empty = nullable >= set(self._columns)
         row = self._struct("Row", with_columns=True)
         self._decode_row: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
         self._decode_window: Callable[[bytes], Any] = msgspec.json.Decoder(self._window_struct(row)).decode
 
-    def row(self, body: bytes) -> tuple[tuple[float, ...], float | None, str | None, bool] | None:
+    def row(self, body: bytes) -> tuple[tuple[float | None, ...], float | None, str | None, bool] | None:
         """Values, time in epoch seconds, entity and `explain` of a body of one row; None where it holds several.
 
         Raises:
@@ -59,21 +60,25 @@ class BodyReader:
         """
         try:
             parts = _astuple(self._decode_row(body))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             if b'"rows"' in body:
                 return None
             raise self._fault(body, error) from None
         n = self._n
         values = parts[:n]
-        if self._has_nulls and None in values:
+        if self._may_be_empty and values.count(None) == n:
+            if b'"rows"' in body:
+                return None
             raise SchemaError(
-                f"columns {[name for name, value in zip(self._columns, values, strict=True) if value is None]} are null",
+                f"there is no value for any of {list(self._columns)}",
                 where="request body",
-                mend="Give a number, or the rows before it as well: a gap is filled from them.",
+                mend="Send a number for at least one of them.",
             )
         stamp, entity, explain = parts[n : n + 3]
         if len(parts) > n + 3 and (stamp is None or entity is None):
             stamp, entity = self._other_names(parts, stamp, entity)
+        if type(entity) is int:
+            entity = str(entity)
         return values, None if stamp is None else parse_time(stamp), entity, explain
 
     def window(self, body: bytes) -> Window:
@@ -85,7 +90,7 @@ class BodyReader:
         """
         try:
             decoded = self._decode_window(body)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise self._fault(body, error) from None
         rows, times, entities = [], [], set()
         for row in decoded.rows:
@@ -93,10 +98,10 @@ class BodyReader:
             stamp, entity = self._other_names(parts, *parts[self._n : self._n + 2])
             rows.append(parts[: self._n])
             times.append(None if stamp is None else parse_time(stamp))
-            entities.add(entity)
+            entities.add(_named(entity))
         _, entity, explain = _astuple(decoded)[1:4]
         if entity is not None:
-            entities = entities - {None} | {entity}
+            entities = entities - {None} | {_named(entity)}
         known = [time for time in times if time is not None]
         if not rows or len(entities) > 1 or len(known) not in {0, len(times)} or known != sorted(known):
             raise SchemaError(
@@ -106,9 +111,23 @@ class BodyReader:
             )
         return Window(rows=tuple(rows), times=tuple(times), entity=next(iter(entities)), explain=explain)
 
+    def entity_alone(self, body: bytes) -> tuple[str, bool] | None:
+        """Entity and `explain` of a body that says no more than whose answer is wanted; None for any other body."""
+        try:
+            decoded = msgspec.json.decode(body)
+        except UNREADABLE:
+            return None
+        if not isinstance(decoded, dict):
+            return None
+        explain = decoded.pop("explain", False)
+        entity = next(iter(decoded.values()), None)
+        if len(decoded) != 1 or next(iter(decoded)) not in self._entities or not isinstance(explain, bool):
+            return None
+        return (str(entity), explain) if isinstance(entity, str | int) and not isinstance(entity, bool) else None
+
     def _other_names(
-        self, parts: tuple[Any, ...], stamp: str | float | None, entity: str | None
-    ) -> tuple[str | float | None, str | None]:
+        self, parts: tuple[Any, ...], stamp: str | float | None, entity: str | int | None
+    ) -> tuple[str | float | None, str | int | None]:
         """Time and entity, looked for under their other names where the first has none."""
         others = parts[self._n + 3 :]
         n_times = len(self._times) - 1
@@ -123,18 +142,18 @@ class BodyReader:
         keys: dict[str, str] = {}
         fields: list[Any] = []
         if with_columns:
-            for place, column in enumerate(self._columns):
-                keys[f"c{place}"] = column
-                fields.append(_field(f"c{place}", _declared(self._schema, column)))
+            for place, column in enumerate(self._declared):
+                keys[f"c{place}"] = column.name
+                fields.append(_field(f"c{place}", column))
         for key, kind in extra:
             keys[key] = key
             fields.append((key, kind))
         optional: list[tuple[str, Any, Any]] = [
             (self._times[0] if self._times else "", str | float | None, None),
-            (self._entities[0] if self._entities else "", str | None, None),
+            (self._entities[0] if self._entities else "", str | int | None, None),
             ("" if "explain" in self._columns else "explain", bool, False),
             *((key, str | float | None, None) for key in self._times[1:]),
-            *((key, str | None, None) for key in self._entities[1:]),
+            *((key, str | int | None, None) for key in self._entities[1:]),
         ]
         for place, (key, kind, default) in enumerate(optional):
             # A name that a column has taken stays in its place under a key that is reserved.
@@ -146,11 +165,16 @@ class BodyReader:
         return self._struct("Rows", with_columns=False, extra=(("rows", list[row]),))  # type: ignore[valid-type]  # made at run time
 
     def _fault(self, body: bytes, error: Exception) -> TelltaleError:
-        return explain_fault(body, error, [_declared(self._schema, name) for name in self._columns])
+        return explain_fault(body, error, self._declared)
 
 
-def _declared(schema: EventSchema, name: str) -> Column:
-    return schema.column(name) or Column(name=name)
+def _declared(schema: EventSchema, name: str, *, is_nullable: bool) -> Column:
+    """The column as a version reads it: what its plan fills may be missing, whatever the event says."""
+    return msgspec.structs.replace(schema.column(name) or Column(name=name), nullable=is_nullable)
+
+
+def _named(entity: str | int | None) -> str | None:
+    return str(entity) if isinstance(entity, int) else entity
 
 
 def _field(name: str, column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:

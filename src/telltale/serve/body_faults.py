@@ -8,6 +8,7 @@ import msgspec
 
 from telltale.contract.errors import SchemaError, TelltaleError, UsageError
 from telltale.contract.schema import Column
+from telltale.serve.struct_bodies import UNREADABLE
 
 _PATH = re.compile(r" - at `\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
@@ -19,7 +20,7 @@ def explain_fault(body: bytes, error: Exception, columns: Sequence[Column]) -> T
     names = [column.name for column in columns]
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+    except UNREADABLE as broken:
         # A bare NaN or a broken byte: the message says where in the text.
         return UsageError(
             f"the body is not JSON ({broken})", where="request body", mend=f"Send one JSON object with {names}."
@@ -29,7 +30,8 @@ def explain_fault(body: bytes, error: Exception, columns: Sequence[Column]) -> T
     holder, value, name = _walk(decoded, path)
     if "missing required field" in str(error):
         present = holder if isinstance(holder, dict) else {}
-        return SchemaError.missing([key for key in names if key not in present], list(present), where=where)
+        needed = [column.name for column in columns if not column.nullable]
+        return SchemaError.missing([key for key in needed if key not in present], list(present), where=where)
     column = next((column for column in columns if column.name == name), None)
     if column is None:
         return SchemaError(

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
+from telltale.contract.answer import ScoreAnswer
 from telltale.contract.app import App
 from telltale.contract.errors import NotFoundError
 from telltale.monitor.feedback import FeedbackRow, write_feedback
@@ -38,16 +39,28 @@ class Edge:
         self.settings = settings
         self.folder = folder
         self.apps = {app.name: app for app in apps}
-        self.key = OperatorKey(settings.operator_key)
+        # Apps' reads are of versions and schedules; what was measured or answered is read under /v1.
+        open_reads = [route.path for app in apps for route in app.routes if route.method == "GET"]
+        self.key = OperatorKey(settings.operator_key, open_reads=open_reads)
         self.metrics = LiveMetrics(CollectorRegistry())
         self.registry = Registry(folder.state, folder.artifacts)
         self.log = PredictionLog(folder.events, interval_s=settings.flush_s, observe=self._observe)
         self.versions = LiveVersions(
-            self.registry, apps, self.log, interval_s=settings.refresh_s, thresholds=settings.thresholds
+            self.registry,
+            apps,
+            self.log,
+            folder.events,
+            interval_s=settings.refresh_s,
+            thresholds=settings.thresholds,
         )
         self.intake = Intake(folder.events)
         self.feedback: GroupCommit[FeedbackRow] = GroupCommit(folder.events, write_feedback)
         self.started_at = datetime.now(UTC)
+
+    @property
+    def actor(self) -> str:
+        """Who asks, for ledgers and jobs: whoever has the key, or whoever is on this machine."""
+        return "operator" if self.key.is_set else "local"
 
     def start(self) -> None:
         """Load the champions and watch for promotions."""
@@ -77,7 +90,8 @@ class Edge:
         counts: dict[ServedVersion, tuple[int, int, float]] = {}
         for record in records:
             n, n_positive, seconds = counts.get(record[0], (0, 0, 0.0))
-            counts[record[0]] = (n + 1, n_positive + record[5].decision, seconds + record[6])
+            is_positive = isinstance(record[5], ScoreAnswer) and record[5].decision
+            counts[record[0]] = (n + 1, n_positive + is_positive, seconds + record[6])
         for served, (n, n_positive, seconds) in counts.items():
             _logger.info(
                 "answered",
@@ -93,4 +107,5 @@ class Edge:
 
 def open_edge(settings: ServeSettings) -> Edge:
     """Open the home and everything on it; nothing is loaded before `start`."""
-    return Edge(settings, open_folder(Path(settings.home)), load_apps(settings.apps))
+    artifacts = Path(settings.artifacts) if settings.artifacts else None
+    return Edge(settings, open_folder(Path(settings.home), artifacts=artifacts), load_apps(settings.apps))

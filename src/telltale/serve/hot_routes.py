@@ -1,6 +1,6 @@
 """The paths a client calls all day: bytes from the network to the small functions, and back."""
 
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,7 +13,7 @@ from telltale.serve.asgi_types import AsgiApplication, Receive, Scope, Send
 from telltale.serve.batch import BatchFault, predict_batch
 from telltale.serve.edge import Edge
 from telltale.serve.labels import receive_feedback
-from telltale.serve.live_task import Place
+from telltale.serve.live_task import ROW_KINDS, LiveTask, Place
 from telltale.serve.problems import PROBLEM_TYPE, problem_of
 from telltale.serve.turns import Turns
 
@@ -75,11 +75,16 @@ def _batch_route(edge: Edge, place: Place) -> AsgiApplication:
 
 
 def _events_route(edge: Edge, app: str, event: EventSchema) -> AsgiApplication:
-    readers = [edge.place(app, task.name) for task in edge.apps[app].tasks if task.event == event.name]
+    # What is asked about an entity has no answer to a row.
+    readers = [
+        edge.place(app, task.name)
+        for task in edge.apps[app].tasks
+        if task.event == event.name and task.kind in ROW_KINDS
+    ]
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         score = parse_qs(scope["query_string"].decode("latin-1")).get("score", ["false"])[-1] == "true"
-        tasks = [place.required() for place in readers] if score else []
+        tasks = _serving(readers) if score else []
         body = await _whole(receive, await receive(), edge.settings.max_body_bytes)
         received = await edge.intake.receive(app, event, body, score_with=tasks, now=datetime.now(UTC))
         await send_answer(send, 200, msgspec.json.encode(received))
@@ -87,11 +92,19 @@ def _events_route(edge: Edge, app: str, event: EventSchema) -> AsgiApplication:
     return route
 
 
+def _serving(places: Sequence[Place]) -> list[LiveTask]:
+    """The versions that serve. Raises UnavailableError where there is none; one of two tasks may have none yet."""
+    serving = [place.live for place in places if isinstance(place.live, LiveTask)]
+    if not serving:
+        for place in places:
+            place.required()
+    return serving
+
+
 def _feedback_route(edge: Edge) -> AsgiApplication:
     async def route(_scope: Scope, receive: Receive, send: Send) -> None:
         body = await _whole(receive, await receive(), edge.settings.max_body_bytes)
-        actor = "operator" if edge.key.is_set else "local"
-        kept = await receive_feedback(edge, body, actor=actor, now=datetime.now(UTC))
+        kept = await receive_feedback(edge, body, actor=edge.actor, now=datetime.now(UTC))
         await send_answer(send, 200, msgspec.json.encode(kept))
 
     return route

@@ -1,22 +1,22 @@
 """Events by HTTP: checked, on disk, then acknowledged; scored from the store where the client asks for it."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from time import perf_counter
+from typing import Any
 
 import msgspec
 
-from telltale.contract.answer import Input
 from telltale.contract.errors import SchemaError, UsageError
 from telltale.contract.schema import EventSchema
 from telltale.serve.live_task import LiveTask
-from telltale.serve.predict import Prediction, keep_answer
+from telltale.serve.predict import keep_answer
 from telltale.storage.database import Database
 from telltale.storage.group_commit import GroupCommit
 from telltale.storage.instants import from_us
 from telltale.telemetry.event_rows import EventRow, event_rows, write_rows
-from telltale.telemetry.event_store import EventStore, StoredRow
+from telltale.telemetry.event_store import EventStore
 from telltale.telemetry.files import parse_ndjson
 from telltale.telemetry.raw_rows import RawRows, rows_from_objects
 from telltale.telemetry.validate import Checked, check_rows
@@ -35,14 +35,14 @@ class SetAside(msgspec.Struct, frozen=True, kw_only=True):
 class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of the rows of a request, all of it on disk.
 
-    `predictions` has one answer per row taken and task that reads the event, by entity and time.
+    `predictions` has one answer per row taken and task that decides rows of the event, by entity and time.
     """
 
     accepted: int
     already_stored: int
     quarantined: tuple[SetAside, ...]
     ignored: dict[str, str] = {}
-    predictions: tuple[Prediction, ...] | None = None
+    predictions: tuple[Any, ...] | None = None  # as the tasks' predict paths send them
 
 
 class Intake:
@@ -97,34 +97,17 @@ class Intake:
         rows = event_rows(app, schema.name, checked.frame, checked.columns, source=SOURCE, now=now)
         return checked, list(rows)
 
-    def _score(self, rows: list[EventRow], tasks: tuple[LiveTask, ...]) -> tuple[Prediction, ...]:
-        return tuple(self._score_row(row, live) for live in tasks for row in rows)
-
-    def _score_row(self, row: EventRow, live: LiveTask) -> Prediction:
-        began = perf_counter()
-        n_rows = live.runtime.history + 1
-        stored = self._store.window(row.app, row.event, row.entity, n=n_rows, until=from_us(row.at_us))
-        window = list(_in_columns(stored, live.runtime.columns))
-        if not window or window[-1][0] != stored[-1].time_s:
-            raise SchemaError.missing(
-                set(live.runtime.columns) - stored[-1].values.keys(),
-                stored[-1].values,
-                where=f"{live.served.app}/{live.served.task}@{live.served.version}",
-            )
-        item = Input(
-            rows=[values for _, values in window], times=[time_s for time_s, _ in window], entity=row.entity or None
-        )
-        answer = live.runtime.answer([item])[0]
-        received_s = row.received_us / 1e6
-        return keep_answer(live, window[-1][1], window[-1][0], item.entity, answer, (received_s, began))
+    def _score(self, rows: list[EventRow], tasks: tuple[LiveTask, ...]) -> tuple[msgspec.Struct, ...]:
+        return tuple(_score_row(row, live) for live in tasks for row in rows)
 
 
-def _in_columns(stored: list[StoredRow], columns: tuple[str, ...]) -> Iterator[tuple[float, tuple[float | None, ...]]]:
-    """The rows that have the version's columns; others are of a time when something else was measured."""
-    for row in stored:
-        values = [row.values.get(name) for name in columns]
-        if all(name in row.values for name in columns):
-            yield row.time_s, tuple(value if isinstance(value, float) else None for value in values)
+def _score_row(row: EventRow, live: LiveTask) -> msgspec.Struct:
+    clocks = (row.received_us / 1e6, perf_counter())
+    served = live.served
+    where = f"{served.app}/{served.task}@{served.version}"
+    item = live.windows.until(row.entity, from_us(row.at_us), row.key, where=where)
+    answer = live.runtime.answer([item])[0]
+    return keep_answer(live, item.rows[-1], item.times[-1], item.entity, answer, clocks)
 
 
 def _raw_rows(body: bytes) -> RawRows:

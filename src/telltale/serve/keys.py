@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from telltale.contract.errors import UnauthorizedError, UsageError
+from telltale.serve.route_paths import matcher
 
 # Nothing here tells what was measured or answered.
 _OPEN = frozenset({"/health", "/healthz", "/readyz", "/metrics", "/docs", "/docs/openapi.json"})
+_OPEN_READS = ("/v1/versions", "/v1/jobs", "/v1/schedules")
 
 
 class OperatorKey:
@@ -15,19 +17,25 @@ class OperatorKey:
 
     Args:
         key: what clients must send, or "".
+        open_reads: paths besides that are read without it; a part in braces stands for any.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *, open_reads: Iterable[str] = ()) -> None:
         self.is_set = bool(key)
         self._key = key.encode()
+        self._is_open_read = matcher(open_reads)
 
     def check(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Let a request pass, or not. Open without a key: health, metrics, documentation, and reading versions.
+        """Let a request pass, or not.
+
+        Open without a key: health, metrics, documentation, reading versions, jobs and schedules, and what apps let read.
 
         Raises:
             UnauthorizedError: the key is missing or wrong.
         """
-        if not self.is_set or path in _OPEN or (method == "GET" and path.startswith("/v1/versions")):
+        if not self.is_set or path in _OPEN:
+            return
+        if method == "GET" and (path.startswith(_OPEN_READS) or self._is_open_read(path)):
             return
         for name, value in headers:
             if name == b"x-api-key":

@@ -1,63 +1,59 @@
 """A loaded version at its place: what a request to `app/task` needs, read once per request."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
-from telltale.contract.answer import Answer, Input
+from telltale.contract.answer import QueryRuntime, RowRuntime
 from telltale.contract.errors import UnavailableError
-from telltale.models.runtime import CheckedRow
+from telltale.contract.kinds import Kind
 from telltale.monitor.prediction_log import Record, ServedVersion
+from telltale.serve.answers import Shape
 from telltale.serve.bodies import BodyReader
+from telltale.serve.query_bodies import QueryReader
+from telltale.serve.stored_windows import StoredWindows
 
-
-class ServedRuntime(Protocol):
-    """A runtime with the quick ways for rows without history."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The measured columns each input row carries, in order."""
-        ...
-
-    @property
-    def history(self) -> int:
-        """How many rows before the last one change an answer."""
-        ...
-
-    def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[Answer]:
-        """One answer per input, in order."""
-        ...
-
-    def answer_row(
-        self, values: Sequence[float], time_s: float, entity: str | None = None, *, explain: bool = False
-    ) -> Answer:
-        """The answer for one row without history; values are checked already."""
-        ...
-
-    def answer_rows(self, rows: Sequence[CheckedRow]) -> list[Answer]:
-        """The same for several rows at once, in order."""
-        ...
+# Kinds of task that decide rows; the others answer questions about an entity.
+ROW_KINDS: Final[frozenset[Kind]] = frozenset({"score", "choose", "segment"})
 
 
 class LiveTask(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Everything that a version brings, in one value: a request that has it cannot mix two versions.
+    """Everything that a version that decides rows brings: a request that has it cannot mix two versions.
 
     Args:
         served: who answers, as it is logged.
         runtime: the model.
         reader: decodes bodies for the version's columns.
+        windows: the newest stored rows of an entity.
         interval_s: usual distance between rows, for windows whose rows have no time.
         append: keeps a record for the prediction log.
         new_id: names a prediction.
+        shape: makes an answer into what is sent.
     """
 
     served: ServedVersion
-    runtime: ServedRuntime
+    runtime: RowRuntime
     reader: BodyReader
+    windows: StoredWindows
     interval_s: float
     append: Callable[[Record], None]
     new_id: Callable[[], str]
+    shape: Shape
+
+
+class LiveQueries(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The same of a version that answers questions about an entity."""
+
+    served: ServedVersion
+    runtime: QueryRuntime
+    reader: QueryReader
+    append: Callable[[Record], None]
+    new_id: Callable[[], str]
+    shape: Shape
+
+
+Live = LiveTask | LiveQueries
 
 
 class Place:
@@ -68,10 +64,10 @@ class Place:
     def __init__(self, app: str, task: str) -> None:
         self.app = app
         self.task = task
-        self.live: LiveTask | None = None
+        self.live: Live | None = None
         self.fault = ""  # why the champion in the registry is not the one that serves, or ""
 
-    def required(self) -> LiveTask:
+    def required(self) -> Live:
         """The live version. Raises UnavailableError where no version serves."""
         if self.live is None:
             raise UnavailableError(

@@ -7,15 +7,21 @@ from contextlib import suppress
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from telltale.contract.app import App
+from telltale.contract.app import App, Task
 from telltale.contract.errors import TelltaleError, UnavailableError
-from telltale.models.runtime import ScoreRuntime, load_runtime
+from telltale.models.forecast_runtime import ForecastRuntime
+from telltale.models.rank_runtime import RankRuntime
+from telltale.models.runtimes import LoadedRuntime, load_runtime
 from telltale.monitor.prediction_ids import prediction_ids
 from telltale.monitor.prediction_log import PredictionLog, ServedVersion
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
+from telltale.serve.answers import shape_of
 from telltale.serve.bodies import BodyReader
-from telltale.serve.live_task import LiveTask, Place
+from telltale.serve.live_task import Live, LiveQueries, LiveTask, Place
+from telltale.serve.query_bodies import QueryReader
+from telltale.serve.stored_windows import StoredWindows
+from telltale.storage.database import Database
 
 _logger = structlog.get_logger("telltale.serve.live_versions")
 
@@ -30,6 +36,7 @@ class LiveVersions:
         registry: who is champion.
         apps: whose tasks are served.
         log: where answers are kept.
+        events: where windows are read from.
         interval_s: how often the registry is asked whether anything moved.
         thresholds: operators' thresholds by `app/task`, in place of the bundle's.
     """
@@ -39,13 +46,16 @@ class LiveVersions:
         registry: Registry,
         apps: Iterable[App],
         log: PredictionLog,
+        events: Database,
         *,
         interval_s: float = 0.5,
         thresholds: Mapping[str, float] | None = None,
     ) -> None:
-        self.places = {(app.name, task.name): Place(app.name, task.name) for app in apps for task in app.tasks}
+        self._tasks = {(app.name, task.name): task for app in apps for task in app.tasks}
+        self.places = {address: Place(*address) for address in self._tasks}
         self._registry = registry
         self._log = log
+        self._events = events
         self._interval_s = interval_s
         self._thresholds = dict(thresholds or {})
         self._new_id = prediction_ids()
@@ -102,26 +112,57 @@ class LiveVersions:
         place.live, place.fault = live, ""
         _logger.info("serving", version=champion.reference, before=serving)
 
-    def _load(self, version: Version) -> LiveTask:
+    def _load(self, version: Version) -> Live:
         threshold = self._thresholds.get(f"{version.app}/{version.task}")
         runtime = load_runtime(version.path, expected=version.files, threshold=threshold)
         runtime.self_test()
-        return live_task(version, runtime, self._log, self._new_id)
+        task = self._tasks[version.app, version.task]
+        return live_task(task, version, runtime, log=self._log, events=self._events, new_id=self._new_id)
 
 
-def live_task(version: Version, runtime: ScoreRuntime, log: PredictionLog, new_id: Callable[[], str]) -> LiveTask:
+def live_task(
+    task: Task,
+    version: Version,
+    runtime: LoadedRuntime,
+    *,
+    log: PredictionLog,
+    events: Database,
+    new_id: Callable[[], str],
+) -> Live:
     """A loaded version, ready for requests."""
+    served = ServedVersion(
+        app=version.app,
+        task=version.task,
+        version=version.number,
+        role=version.role,
+        columns=runtime.columns,
+    )
+    schema, shape = runtime.manifest.event, shape_of(version.app, task)
+    if isinstance(runtime, RankRuntime | ForecastRuntime):
+        return LiveQueries(
+            served=served,
+            runtime=runtime,
+            reader=QueryReader(schema, runtime.query),
+            append=log.append,
+            new_id=new_id,
+            shape=shape,
+        )
+    plan = runtime.manifest.plan
+    assert plan is not None  # without one it would not have loaded
     return LiveTask(
-        served=ServedVersion(
-            app=version.app,
-            task=version.task,
-            version=version.number,
-            role=version.role,
-            columns=runtime.columns,
-        ),
+        served=served,
         runtime=runtime,
-        reader=BodyReader(runtime.manifest.event, runtime.columns),
-        interval_s=runtime.plan.interval_s,
+        reader=BodyReader(schema, runtime.columns, nullable=plan.nullable),
+        windows=StoredWindows(
+            events,
+            version.app,
+            schema.name,
+            columns=runtime.columns,
+            nullable=plan.nullable,
+            n_rows=runtime.history + 1,
+        ),
+        interval_s=plan.interval_s,
         append=log.append,
         new_id=new_id,
+        shape=shape,
     )

@@ -1,6 +1,7 @@
 """Every route that is not hot: health, metrics, versions, predictions, documentation."""
 
 import os
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,13 +15,17 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from telltale.contract.errors import NotFoundError, TelltaleError
 from telltale.monitor.predictions import StoredPrediction, prediction, recent_predictions
+from telltale.serve.app_routes import app_routes
 from telltale.serve.asgi_types import AsgiApplication
 from telltale.serve.edge import Edge
+from telltale.serve.hot_routes import hot_routes
+from telltale.serve.job_routes import job_routes
 from telltale.serve.openapi import DocumentPlugin, PagePlugin
 from telltale.serve.problems import PROBLEM_TYPE, Problem, problem_of
 from telltale.serve.version_routes import version_routes
 
 _MOST_PREDICTIONS = 1_000
+_DOCUMENTS = ("/docs", "/docs/openapi.json")
 
 
 class ServingVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +36,13 @@ class ServingVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the server does. `degraded` where a promoted version could not be loaded or predictions were dropped."""
+    """How the server does. `degraded` where a promoted version could not be loaded or predictions were dropped.
+
+    `models_loaded` lists the tasks that are answered; `versions` has every task, and what answers for it.
+    """
 
     status: str
+    models_loaded: list[str]
     versions: dict[str, ServingVersion | None]
     faults: dict[str, str]
     predictions_written: int
@@ -43,7 +52,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_management(edge: Edge) -> AsgiApplication:
-    """The Litestar application over an edge."""
+    """The Litestar application over an edge.
+
+    Raises:
+        UsageError: a path of an app collides with one of ours.
+    """
 
     @get("/health", sync_to_thread=False, summary="What is served, and whether all is well")
     def health() -> Health:
@@ -77,8 +90,14 @@ def make_management(edge: Edge) -> AsgiApplication:
         edge.log.flush()
         return recent_predictions(edge.folder.events, app, task, limit=max(0, min(limit, _MOST_PREDICTIONS)))
 
+    ours = [
+        *(health, alive, ready, metrics, one_prediction, predictions),
+        *version_routes(edge),
+        *job_routes(edge),
+    ]
+    taken = {_in_braces(path) for handler in ours for path in handler.paths} | {*hot_routes(edge), *_DOCUMENTS}
     return Litestar(  # type: ignore[return-value]  # its scope and messages are typed more narrowly than ours
-        route_handlers=[health, alive, ready, metrics, one_prediction, predictions, *version_routes(edge)],
+        route_handlers=[*ours, *app_routes(edge, sorted(taken))],
         exception_handlers={Exception: _problem},
         openapi_config=OpenAPIConfig(
             title="telltale",
@@ -88,6 +107,11 @@ def make_management(edge: Edge) -> AsgiApplication:
         ),
         logging_config=None,
     )
+
+
+def _in_braces(path: str) -> str:
+    """A path in Litestar's spelling in ours: without the types of its parts."""
+    return re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
 
 
 def _health(edge: Edge) -> Health:
@@ -101,6 +125,7 @@ def _health(edge: Edge) -> Health:
     faults = {f"{place.app}/{place.task}": place.fault for place in places if place.fault}
     return Health(
         status="degraded" if faults or edge.log.n_dropped else "ok",
+        models_loaded=[task for task, serving in versions.items() if serving is not None],
         versions=versions,
         faults=faults,
         predictions_written=edge.log.n_written,

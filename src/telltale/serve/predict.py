@@ -8,28 +8,15 @@ from time import perf_counter, time
 
 import msgspec
 
-from telltale.contract.answer import Answer, Context, Input, Reason
-from telltale.models.runtime import CheckedRow
+from telltale.contract.answer import Answer, CheckedRow, Input
 from telltale.serve.bodies import Window
-from telltale.serve.live_task import LiveTask, Place
+from telltale.serve.live_task import Live, LiveQueries, LiveTask, Place
 from telltale.serve.problems import encode_problem
+from telltale.serve.queries import ask_many
 
-
-class Prediction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An answer as it is sent. `reasons` is there with `explain` or a positive decision."""
-
-    prediction_id: str
-    app: str
-    task: str
-    entity: str | None
-    score: float
-    decision: bool
-    threshold: float
-    version: int
-    role: str
-    context: Context
-    reasons: tuple[Reason, ...] = ()
-
+# What is sent of one body, or what is wrong with it.
+Decided = msgspec.Struct | Exception
+_Clocks = tuple[float, float]  # time of receipt (epoch seconds), `perf_counter` when the work began
 
 _encode = msgspec.json.Encoder().encode
 _WAITING: Exception = LookupError("not answered yet")
@@ -46,30 +33,30 @@ def predict_many(place: Place, bodies: Sequence[bytes]) -> list[tuple[int, bytes
         decided = decide_many(place.required(), bodies)
     except Exception as error:  # noqa: BLE001 - an edge: each error becomes a problem document, foreign ones are logged
         return [encode_problem(error)] * len(bodies)
-    return [
-        (200, _encode(item)) if type(item) is Prediction else encode_problem(item)  # type: ignore[arg-type]
-        for item in decided
-    ]
+    return [encode_problem(item) if isinstance(item, Exception) else (200, _encode(item)) for item in decided]
 
 
-def decide_many(live: LiveTask, bodies: Sequence[bytes]) -> list[Prediction | Exception]:
-    """Decode, answer, and keep the answers for the log; for each body its answer, or what is wrong with it.
+def decide_many(live: Live, bodies: Sequence[bytes]) -> Sequence[Decided]:
+    """Decode, answer, and keep the answers for the log; for each body its answer, or what is wrong with it."""
+    if isinstance(live, LiveQueries):
+        return ask_many(live, bodies)
+    return _decide_rows(live, bodies)
 
-    Rows without history share one call of the model; windows have one each.
-    """
-    began = perf_counter()
-    received_s = time()
-    decided: list[Prediction | Exception] = []
+
+def _decide_rows(live: LiveTask, bodies: Sequence[bytes]) -> list[Decided]:
+    """Rows without history share one call of the model; windows have one each."""
+    clocks = received_s, _ = time(), perf_counter()
+    decided: list[Decided] = []
     rows: list[CheckedRow] = []
     places: list[int] = []
     for place, body in enumerate(bodies):
         try:
             row = live.reader.row(body)
             if row is None:
-                decided.append(_decide_window(live, live.reader.window(body), received_s, began))
+                decided.append(_decide_window(live, live.reader.window(body), clocks))
                 continue
         except Exception as error:  # noqa: BLE001 - one body's fault is told to its sender; the others go on
-            decided.append(error)
+            decided.append(_decide_stored(live, body, error, clocks))
             continue
         values, given_s, entity, explain = row
         rows.append((values, received_s if given_s is None else given_s, entity, explain))
@@ -77,13 +64,13 @@ def decide_many(live: LiveTask, bodies: Sequence[bytes]) -> list[Prediction | Ex
         decided.append(_WAITING)
     try:
         if len(rows) == 1:
-            answers = [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
+            answers: Sequence[Answer] = [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
         else:
             answers = live.runtime.answer_rows(rows) if rows else []
     except Exception as error:  # noqa: BLE001 - told to each sender; a batch goes on with its next lines
         return [error if item is _WAITING else item for item in decided]
     for place, (measured, time_s, whose, _), answer in zip(places, rows, answers, strict=True):
-        decided[place] = keep_answer(live, measured, time_s, whose, answer, (received_s, began))
+        decided[place] = keep_answer(live, measured, time_s, whose, answer, clocks)
     return decided
 
 
@@ -93,37 +80,38 @@ def keep_answer(  # noqa: PLR0917 - on the hot path, where keywords cost a tenth
     time_s: float,
     entity: str | None,
     answer: Answer,
-    clocks: tuple[float, float],
-) -> Prediction:
-    """Name an answer, keep it for the log, and shape it for sending.
-
-    `clocks` are the time of receipt (epoch seconds) and `perf_counter` when the work began.
-    """
+    clocks: _Clocks,
+) -> msgspec.Struct:
+    """Name an answer, keep it for the log, and shape it for sending."""
     received_s, began = clocks
     served = live.served
     prediction_id = live.new_id()
     live.append((served, prediction_id, values, time_s, entity, answer, perf_counter() - began, received_s))
-    return Prediction(
-        prediction_id=prediction_id,
-        app=served.app,
-        task=served.task,
-        entity=entity,
-        score=answer.score,
-        decision=answer.decision,
-        threshold=answer.threshold,
-        version=served.version,
-        role=served.role,
-        context=answer.context,
-        reasons=answer.reasons,
-    )
+    return live.shape(served, prediction_id, time_s, entity, answer)
 
 
-def _decide_window(live: LiveTask, window: Window, received_s: float, began: float) -> Prediction:
+def _decide_window(live: LiveTask, window: Window, clocks: _Clocks) -> msgspec.Struct:
     n_rows = len(window.rows)
     times = [
-        received_s - live.interval_s * (n_rows - 1 - place) if at is None else at
+        clocks[0] - live.interval_s * (n_rows - 1 - place) if at is None else at
         for place, at in enumerate(window.times)
     ]
     item = Input(rows=window.rows, times=times, entity=window.entity)
-    answer = live.runtime.answer([item], explain=window.explain)[0]
-    return keep_answer(live, window.rows[-1], times[-1], window.entity, answer, (received_s, began))
+    return _decide_input(live, item, clocks, explain=window.explain)
+
+
+def _decide_stored(live: LiveTask, body: bytes, fault: Exception, clocks: _Clocks) -> Decided:
+    """The answer from stored rows for a body with an entity alone; for any other body its fault."""
+    alone = live.reader.entity_alone(body)
+    if alone is None:
+        return fault
+    entity, explain = alone
+    try:
+        return _decide_input(live, live.windows.newest(entity), clocks, explain=explain)
+    except Exception as error:  # noqa: BLE001 - told to its sender, as above
+        return error
+
+
+def _decide_input(live: LiveTask, item: Input, clocks: _Clocks, *, explain: bool) -> msgspec.Struct:
+    answer = live.runtime.answer([item], explain=explain)[0]
+    return keep_answer(live, item.rows[-1], item.times[-1], item.entity, answer, clocks)

@@ -38,8 +38,9 @@ def application() -> AsgiApplication:
     from telltale.serve.logs import configure_logs
     from telltale.serve.management import make_management
 
-    configure_logs()
-    edge = open_edge(msgspec.json.decode(os.environ[_SETTINGS_VARIABLE], type=ServeSettings))
+    settings = msgspec.json.decode(os.environ[_SETTINGS_VARIABLE], type=ServeSettings)
+    configure_logs(level=settings.log_level)
+    edge = open_edge(settings)
     made = make_asgi(edge, make_management(edge))
     _rest_the_collector()
     return made

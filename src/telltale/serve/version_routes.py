@@ -28,7 +28,6 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def version_routes(edge: Edge) -> list[HTTPRouteHandler]:
     """The routes under /v1/versions."""
-    actor = "operator" if edge.key.is_set else "local"
 
     @get("/v1/versions", sync_to_thread=True, summary="Every version of every task")
     def all_versions() -> list[Version]:
@@ -49,7 +48,7 @@ def version_routes(edge: Edge) -> list[HTTPRouteHandler]:
         edge.place(app, task)
         number = edge.registry.resolve(app, task, str(data.version)).number
         promoted = edge.registry.promote(
-            app, task, number, actor=actor, reason=data.reason, now=datetime.now(UTC), override=data.override
+            app, task, number, actor=edge.actor, reason=data.reason, now=datetime.now(UTC), override=data.override
         )
         edge.versions.refresh()
         return _shown(promoted)
@@ -62,7 +61,7 @@ def version_routes(edge: Edge) -> list[HTTPRouteHandler]:
     )
     def rollback(app: FromPath[str], task: FromPath[str], data: JSONBody[Rollback]) -> Version:
         edge.place(app, task)
-        restored = edge.registry.rollback(app, task, actor=actor, reason=data.reason, now=datetime.now(UTC))
+        restored = edge.registry.rollback(app, task, actor=edge.actor, reason=data.reason, now=datetime.now(UTC))
         edge.versions.refresh()
         return _shown(restored)
 

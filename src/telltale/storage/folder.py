@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from telltale.contract.errors import UsageError
+from telltale.contract.errors import ConflictError, UsageError
 from telltale.storage.artifacts import Artifacts
 from telltale.storage.database import Database, open_database
+
+_WHOSE: Final = ".home"
 
 
 @dataclass(frozen=True)
@@ -30,24 +33,50 @@ class Folder:
         self.events.close()
 
 
-def open_folder(path: Path) -> Folder:
+def open_folder(path: Path, *, artifacts: Path | None = None) -> Folder:
     """Open a home, creating it (readable by its owner alone) where there is none.
 
+    Args:
+        path: the home.
+        artifacts: where versions' files are kept, of this home alone; None for a folder in it.
+
     Raises:
-        UsageError: the folder cannot be made or written.
-        ConflictError: a newer release wrote it.
+        UsageError: a folder cannot be made or written.
+        ConflictError: a newer release wrote the home, or `artifacts` is another home's.
     """
     root = path.expanduser().absolute()
-    artifacts = root / "artifacts"
+    kept = root / "artifacts" if artifacts is None else artifacts.expanduser().absolute()
+    _make(root, named_by="TELLTALE_HOME")
+    _make(kept, named_by="TELLTALE_HOME" if artifacts is None else "MODEL_DIR")
+    if artifacts is not None:
+        _claim(kept, root)
+    state = open_database(root / "state.db", schema="state")
+    events = open_database(root / "events.db", schema="events")
+    return Folder(path=root, state=state, events=events, artifacts=Artifacts(kept))
+
+
+def _make(folder: Path, *, named_by: str) -> None:
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        artifacts.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             f"the folder cannot be made ({error.strerror})",
-            where=str(root),
-            mend="Choose another one with TELLTALE_HOME, or make it writable.",
+            where=str(folder),
+            mend=f"Choose another one with {named_by}, or make it writable.",
         ) from error
-    state = open_database(root / "state.db", schema="state")
-    events = open_database(root / "events.db", schema="events")
-    return Folder(path=root, state=state, events=events, artifacts=Artifacts(artifacts))
+
+
+def _claim(artifacts: Path, root: Path) -> None:
+    """Note whose versions lie there: the numbers of two homes are the same, and one would overwrite the other's files."""
+    note = artifacts / _WHOSE
+    try:
+        with note.open("x", encoding="utf-8") as file:
+            file.write(f"{root}\n")
+    except FileExistsError:
+        whose = note.read_text(encoding="utf-8").strip()
+        if whose != str(root):
+            raise ConflictError(
+                f"it holds the versions of the home {whose}",
+                where=str(artifacts),
+                mend=f"Give each home a MODEL_DIR of its own; if that home was moved, write its path into {note}.",
+            ) from None

@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 
 from telltale.contract.errors import SchemaError
 from telltale.storage.instants import to_us
-from telltale.telemetry.frames import ENTITY, LABEL, TIME
+from telltale.telemetry.frames import ENTITY, KEY, LABEL, TIME
 
-Value = float | str | None
+Value = float | str | list[float | str] | None
 
 _INSERT = """
-INSERT INTO event (app, event, entity, at_us, "values", label, received_us, source)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, event, entity, at_us) DO NOTHING
+INSERT INTO event (app, event, entity, at_us, "key", "values", label, received_us, source)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, event, entity, at_us, "key") DO NOTHING
 """
 
 
@@ -23,7 +23,8 @@ class EventRow(msgspec.Struct, kw_only=True):
     """A row on its way into the event table.
 
     Args:
-        app, event, entity, at_us: its key; times are epoch microseconds UTC.
+        app, event, entity, at_us, key: what it is known by; times are epoch microseconds UTC, `key` is "" where the
+            event has no key columns.
         values: the measured values as a JSON object.
         label: 1, 0 or None.
         received_us: when we got it.
@@ -40,6 +41,7 @@ class EventRow(msgspec.Struct, kw_only=True):
     label: int | None
     received_us: int
     source: str
+    key: str = ""
     is_new: bool | None = None
 
 
@@ -60,10 +62,11 @@ def event_rows(
     encode = msgspec.json.Encoder().encode
     names = tuple(columns)
     label = pl.col(LABEL) if LABEL in frame.columns else pl.lit(None, dtype=pl.Int8)
-    keys = frame.select(pl.col(ENTITY), pl.col(TIME).cast(pl.Int64), label.alias(LABEL))
+    key = pl.col(KEY) if KEY in frame.columns else pl.lit("").alias(KEY)
+    known_by = frame.select(pl.col(ENTITY), pl.col(TIME).cast(pl.Int64), key, label.alias(LABEL))
     received_us = to_us(now)
     values = frame.select(names)
-    for (entity, at_us, row_label), row in zip(keys.iter_rows(), values.iter_rows(), strict=True):
+    for (entity, at_us, row_key, row_label), row in zip(known_by.iter_rows(), values.iter_rows(), strict=True):
         yield EventRow(
             app=app,
             event=event,
@@ -73,21 +76,20 @@ def event_rows(
             label=row_label,
             received_us=received_us,
             source=source,
+            key=row_key,
         )
 
 
 def write_rows(connection: Connection, rows: Sequence[EventRow]) -> None:
-    """Store the rows whose key is not stored yet, and mark each with what became of it.
+    """Store the rows that are not stored yet, and mark each with what became of it.
 
-    The first row of a key stays as it is; later ones change nothing. Fits `GroupCommit`.
+    The first row of an identity stays as it is; later ones change nothing. Fits `GroupCommit`.
     """
     cursor = connection.connection.cursor()
     try:
         for row in rows:
-            cursor.execute(
-                _INSERT,
-                (row.app, row.event, row.entity, row.at_us, row.values, row.label, row.received_us, row.source),
-            )
+            known_by = (row.app, row.event, row.entity, row.at_us, row.key)
+            cursor.execute(_INSERT, (*known_by, row.values, row.label, row.received_us, row.source))
             row.is_new = cursor.rowcount == 1
     finally:
         cursor.close()

@@ -8,26 +8,29 @@ from typing import Final
 import msgspec
 import polars as pl
 
+from telltale.contract.errors import SchemaError
+from telltale.contract.schema import EventSchema
 from telltale.storage.database import Database
 from telltale.storage.instants import to_us
 from telltale.telemetry.event_rows import Value, event_rows, write_rows
-from telltale.telemetry.frames import ENTITY, LABEL, LINE, TIME, TIME_DTYPE, empty_frame, sort_checked
+from telltale.telemetry.frames import ENTITY, KEY, LABEL, LINE, TIME, TIME_DTYPE, empty_frame, frame_dtype, sort_checked
 from telltale.telemetry.raw_rows import Quarantined
 from telltale.telemetry.retention import Trimmed, trim
 
 # Rows a transaction: short enough that other writers get their turn well within the busy timeout.
 _CHUNK_ROWS: Final = 10_000
 _FOREVER_US: Final = 2**63 - 1
+_LAST_KEY: Final = "\U0010ffff"  # sorts after every key, which are "" or begin with a bracket
 
 WINDOW_QUERY: Final = """
 SELECT at_us, "values" FROM event
-WHERE app = ? AND event = ? AND entity = ? AND at_us <= ? ORDER BY at_us DESC LIMIT ?
+WHERE app = ? AND event = ? AND entity = ? AND (at_us, "key") <= (?, ?) ORDER BY at_us DESC, "key" DESC LIMIT ?
 """
 _decode_values = msgspec.json.Decoder(dict[str, Value]).decode
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of rows handed to the store: stored, or stored before under the same entity and time."""
+    """What became of rows handed to the store: stored, or stored before under the same entity, time and key."""
 
     n_stored: int
     n_already: int
@@ -41,7 +44,7 @@ class StoredRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventStore:
-    """Events of all apps in one database. A row is known by app, event, entity and event time, and stored once."""
+    """Events of all apps in one database. A row is known by app, event, entity, time and key, and stored once."""
 
     def __init__(self, events: Database) -> None:
         self._events = events
@@ -69,7 +72,7 @@ class EventStore:
     def frame(
         self,
         app: str,
-        event: str,
+        event: EventSchema,
         *,
         columns: tuple[str, ...] | None = None,
         since: datetime | None = None,
@@ -82,16 +85,19 @@ class EventStore:
         Args:
             app: whose rows.
             event: of which kind.
-            columns: the measured columns wanted; None for `columns(app, event)`. A row that was stored without one of
-                them has another shape and is left out; a null that was stored is kept.
+            columns: the measured columns wanted; None for `columns(app, event)`. One that is nullable and was not
+                stored reads as null; a row that was stored without another has another shape, and is left out.
             since: only rows at or after this moment.
             until: only rows before this moment.
             entity: only this entity.
             limit: only the newest so many by event time.
+
+        Raises:
+            SchemaError: rows were stored under another type than the event declares now.
         """
         names = self.columns(app, event) if columns is None else columns
-        sql = 'SELECT id, entity, at_us, label, "values" FROM event WHERE app = ? AND event = ?'
-        parameters: list[str | int] = [app, event]
+        sql = 'SELECT id, entity, at_us, label, "key", "values" FROM event WHERE app = ? AND event = ?'
+        parameters: list[str | int] = [app, event.name]
         for condition, value in (
             ("entity = ?", entity),
             ("at_us >= ?", None if since is None else to_us(since)),
@@ -103,12 +109,17 @@ class EventStore:
         if limit is not None:
             sql += " ORDER BY at_us DESC, id DESC LIMIT ?"
             parameters.append(limit)
-        return _checked(self._events.fetch(sql, parameters), names)
+        return _checked(self._events.fetch(sql, parameters), names, event, where=f"{app}/{event.name}")
 
-    def window(self, app: str, event: str, entity: str, *, n: int, until: datetime | None = None) -> list[StoredRow]:
-        """The newest `n` rows of an entity, oldest first; up to and including the moment `until` where given."""
+    def window(
+        self, app: str, event: str, entity: str, *, n: int, until: datetime | None = None, key: str = _LAST_KEY
+    ) -> list[StoredRow]:
+        """The newest `n` rows of an entity, oldest first, as `frame` orders them.
+
+        With `until`, up to and including that moment; with `key` too, up to and including that row of that moment.
+        """
         until_us = _FOREVER_US if until is None else to_us(until)
-        rows = self._events.fetch(WINDOW_QUERY, (app, event, entity, until_us, n))
+        rows = self._events.fetch(WINDOW_QUERY, (app, event, entity, until_us, key, n))
         return [StoredRow(time_s=at_us / 1e6, values=_decode_values(values)) for at_us, values in reversed(rows)]
 
     def count(self, app: str, event: str) -> int:
@@ -116,11 +127,16 @@ class EventStore:
         rows = self._events.fetch("SELECT count(*) FROM event WHERE app = ? AND event = ?", (app, event))
         return int(rows[0][0])
 
-    def columns(self, app: str, event: str) -> tuple[str, ...]:
-        """The measured columns of the newest row by event time; none where nothing is stored."""
+    def columns(self, app: str, event: EventSchema) -> tuple[str, ...]:
+        """The measured columns of an event: the declared ones, or where the newest row by time has others, its own.
+
+        None where nothing is stored.
+        """
         sql = 'SELECT "values" FROM event WHERE app = ? AND event = ? ORDER BY at_us DESC, id DESC LIMIT 1'
-        rows = self._events.fetch(sql, (app, event))
-        return tuple(_decode_values(rows[0][0])) if rows else ()
+        rows = self._events.fetch(sql, (app, event.name))
+        stored = tuple(_decode_values(rows[0][0])) if rows else ()
+        is_declared = not event.any_numeric or any(event.column(name) for name in stored)
+        return tuple(column.name for column in event.columns) if stored and is_declared else stored
 
     def entities(self, app: str, event: str) -> list[str]:
         """The entities that have rows, in order; "" stands for rows without one."""
@@ -149,24 +165,56 @@ class EventStore:
         return trim(self._events, max_age_days=max_age_days, max_bytes=max_bytes, now=now)
 
 
-def _checked(rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> pl.DataFrame:
+def _checked(
+    rows: list[tuple[object, ...]], columns: tuple[str, ...], event: EventSchema, *, where: str
+) -> pl.DataFrame:
     if not rows:
-        return empty_frame(columns)
+        return empty_frame(columns, schema=event)
     stored = pl.DataFrame(
         rows,
-        schema={LINE: pl.Int64, ENTITY: pl.String, TIME: pl.Int64, LABEL: pl.Int8, "@values": pl.String},
+        schema={
+            LINE: pl.Int64,
+            ENTITY: pl.String,
+            TIME: pl.Int64,
+            LABEL: pl.Int8,
+            KEY: pl.String,
+            "@values": pl.String,
+        },
         orient="row",
     )
+    declared = [event.column(name) for name in columns]
+    required = [
+        name for name, column in zip(columns, declared, strict=True) if not (column is not None and column.nullable)
+    ]
     # Quotes inside a text value are escaped, so this finds keys only.
-    keys = [f"{msgspec.json.encode(name).decode()}:" for name in columns]
-    stored = stored.filter(pl.all_horizontal(pl.col("@values").str.contains(key, literal=True) for key in keys))
+    keys = [f"{msgspec.json.encode(name).decode()}:" for name in required]
+    if keys:
+        stored = stored.filter(pl.all_horizontal(pl.col("@values").str.contains(key, literal=True) for key in keys))
     values = [_decode_values(text) for text in stored["@values"]]
-    measured = [pl.Series(name, [row[name] for row in values]) for name in columns]
+    measured = [_series([row.get(name) for row in values], name, event, where=where) for name in columns]
     frame = stored.select(
         ENTITY,
         pl.col(TIME).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").cast(TIME_DTYPE),
         LABEL,
+        *([KEY] if event.key else []),
         LINE,
-        *(series.cast(pl.Float64) if series.dtype == pl.Null else series for series in measured),
+        *measured,
     )
     return sort_checked(frame if frame[LABEL].null_count() < len(frame) else frame.drop(LABEL))
+
+
+def _series(values: list[Value], name: str, event: EventSchema, *, where: str) -> pl.Series:
+    dtype = frame_dtype(event, name)
+    # Polars would take a text for a list of letters.
+    fits = not isinstance(dtype, pl.List) or all(value is None or isinstance(value, list) for value in values)
+    try:
+        series = pl.Series(name, values, dtype=dtype) if fits else None
+    except TypeError:
+        series = None
+    if series is None:
+        raise SchemaError(
+            f"column {name!r} has stored values that are not of {dtype}, as the event declares it now",
+            where=where,
+            mend="Declare it as it was, or under another name.",
+        )
+    return series

@@ -3,12 +3,13 @@
 import secrets
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from telltale.contract.errors import SchemaError, UsageError
 from telltale.contract.schema import EventSchema
 from telltale.telemetry.files import FileFormat, format_of
-from telltale.telemetry.frames import ENTITY, LABEL, LINE, TIME
+from telltale.telemetry.frames import ENTITY, KEY, LABEL, LINE, TIME
 
 
 def event_columns(frame: pl.DataFrame, schema: EventSchema) -> pl.DataFrame:
@@ -29,12 +30,14 @@ def event_columns(frame: pl.DataFrame, schema: EventSchema) -> pl.DataFrame:
     unnamed = [name for name in (ENTITY, LABEL) if carries[name] and names[name] is None]
     if unnamed:
         raise SchemaError(f"event {schema.name} has no column for {unnamed}", where="export")
-    kept = frame.drop([LINE, *(name for name, has in carries.items() if not has)], strict=False)
+    kept = frame.drop([LINE, KEY, *(name for name, has in carries.items() if not has)], strict=False)
     return kept.rename({name: new for name, new in names.items() if new is not None and carries[name]})
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame as CSV, NDJSON or Parquet by the file's suffix; times in ISO 8601, UTC.
+    """Write a frame as CSV, NDJSON or Parquet by the file's suffix; times in ISO 8601, UTC; in CSV lists as JSON text.
+
+    CSV cannot tell an empty text from a missing one: both come back as missing.
 
     The file appears whole or not at all, and replaces one of that name.
 
@@ -65,6 +68,13 @@ def _write(frame: pl.DataFrame, path: Path, kind: FileFormat) -> None:
     instants = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)]
     texts = frame.with_columns(pl.col(instants).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
     if kind == "csv":
-        texts.write_csv(path)
+        texts.with_columns(_as_json(series) for series in texts if isinstance(series.dtype, pl.List)).write_csv(path)
     else:
         texts.write_ndjson(path)
+
+
+def _as_json(lists: pl.Series) -> pl.Series:
+    encode = msgspec.json.Encoder().encode
+    return pl.Series(
+        lists.name, [None if row is None else encode(row).decode() for row in lists.to_list()], dtype=pl.String
+    )

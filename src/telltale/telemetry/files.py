@@ -21,6 +21,7 @@ __all__ = [
     "RawRows",
     "format_of",
     "parse_ndjson",
+    "parse_rows",
     "read_rows",
     "rows_from_objects",
 ]
@@ -71,11 +72,16 @@ def read_rows(source: Path, *, format: FileFormat | None = None) -> RawRows:  # 
     else:
         name, kind = str(source), format or format_of(source)
         data = _bytes_of(source)
+    return parse_rows(data, kind, source=name)
+
+
+def parse_rows(data: bytes, kind: FileFormat, *, source: str) -> RawRows:
+    """Rows of a file's bytes. Raises UsageError and SchemaError, as `read_rows` does."""
     if kind == "csv":
-        return parse_csv(data, source=name)
+        return parse_csv(data, source=source)
     if kind == "ndjson":
-        return parse_ndjson(data, source=name)
-    return _parse_parquet(data, source=name)
+        return parse_ndjson(data, source=source)
+    return _parse_parquet(data, source=source)
 
 
 def parse_ndjson(data: bytes, *, source: str = "request body") -> RawRows:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from telltale.contract.errors import UsageError
+from telltale.telemetry.pacing import ticks
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -36,9 +37,21 @@ def collect_host(interval_s: float, n_rows: int | None) -> Iterator[dict[str, fl
     Raises:
         UsageError: the interval is not above 0, or psutil is not installed.
     """
-    if not interval_s > 0:
-        raise UsageError(f"the interval is {interval_s:g} s", where="collect host", mend="Give more than 0 seconds.")
-    return _rows(_import_psutil(), interval_s, n_rows)
+    return _rows(import_psutil(where="collect host"), ticks(interval_s, where="collect host"), n_rows)
+
+
+def import_psutil(*, where: str) -> "ModuleType":
+    """The module psutil, which the extra [collect] brings. Raises UsageError where it is not installed."""
+    try:
+        import psutil
+    except ImportError as error:
+        raise UsageError(
+            "measuring this machine needs psutil, which is not installed",
+            where=where,
+            mend="Install it: pip install 'telltale-loop[collect]'.",
+        ) from error
+    module: ModuleType = psutil
+    return module
 
 
 def rates(before: dict[str, float], after: dict[str, float], *, elapsed_s: float) -> dict[str, float] | None:
@@ -52,17 +65,15 @@ def rates(before: dict[str, float], after: dict[str, float], *, elapsed_s: float
     return {name: (after[name] - before[name]) / elapsed_s for name in before}
 
 
-def _rows(psutil: "ModuleType", interval_s: float, n_rows: int | None) -> Iterator[dict[str, float | str]]:
+def _rows(psutil: "ModuleType", due: Iterator[None], n_rows: int | None) -> Iterator[dict[str, float | str]]:
     psutil.cpu_percent()  # the share is counted from one call to the next
     before, before_s = _counters(psutil), time.monotonic()
-    due_s = before_s + interval_s
     n_yielded = 0
     while n_rows is None or n_yielded < n_rows:
-        time.sleep(max(0.0, due_s - time.monotonic()))
+        next(due)
         after, after_s = _counters(psutil), time.monotonic()
         measured = rates(before, after, elapsed_s=after_s - before_s)
         before, before_s = after, after_s
-        due_s = max(due_s + interval_s, after_s)  # after a suspended laptop wakes up, no burst of rows
         if measured is None:
             continue
         n_yielded += 1
@@ -86,16 +97,3 @@ def _counters(psutil: "ModuleType") -> dict[str, float]:
         "net_in_bytes_s": float(network.bytes_recv if network else 0),
         "net_out_bytes_s": float(network.bytes_sent if network else 0),
     }
-
-
-def _import_psutil() -> "ModuleType":
-    try:
-        import psutil
-    except ImportError as error:
-        raise UsageError(
-            "measuring this machine needs psutil, which is not installed",
-            where="collect host",
-            mend="Install it: pip install 'telltale-loop[collect]'.",
-        ) from error
-    module: ModuleType = psutil
-    return module

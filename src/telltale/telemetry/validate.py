@@ -4,16 +4,20 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
 import polars as pl
 
-from telltale.contract.schema import EventSchema
+from telltale.contract.schema import Column, EventSchema
 from telltale.telemetry.columns import Roles, assign_roles
-from telltale.telemetry.frames import ENTITY, LABEL, LINE, TIME, TIME_DTYPE, sort_checked
+from telltale.telemetry.frames import ENTITY, KEY, LABEL, LINE, TIME, TIME_DTYPE, sort_checked
+from telltale.telemetry.list_values import parse_lists
 from telltale.telemetry.raw_rows import Quarantined, RawRows, show_value
 from telltale.telemetry.times import parse_times, show_time, time_fault
 from telltale.telemetry.values import Cells, parse_entities, parse_labels, parse_numbers, parse_text
 
 __all__ = ["Checked", "Quarantined", "check_rows"]
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +45,15 @@ def check_rows(
     """Check rows against an event's schema, row by row; nothing is dropped, filled or clipped.
 
     A row is quarantined where a value is missing, of the wrong type, NaN, infinite or out of range; where the time
-    cannot be read or the label is not 0 or 1; where a good row before it has the same entity and time; and where time
-    goes back by more than the schema's `lateness_s` within the source and entity. Time is compared within one source
+    cannot be read or the label is not 0 or 1; where a good row before it has the same entity, time and key; and where
+    time goes back by more than the schema's `lateness_s` within the source and entity. Time is compared within one source
     only, so that old rows can be added later.
 
     Args:
         schema: the declared shape.
         raw: rows as read.
-        columns: the measured columns required, exactly (a trained version's); None to take the schema's, or with
-            `any_numeric` and none of those present, every numeric column.
+        columns: the measured columns required, exactly (a trained version's), of which nullable ones may be absent;
+            None to take the schema's, or with `any_numeric` and none of those present, every numeric column.
         require_time: refuse a source that has no event time; storing needs it.
 
     Raises:
@@ -58,6 +62,8 @@ def check_rows(
     roles = assign_roles(schema, raw, columns=columns, require_time=require_time)
     reasons: defaultdict[int, list[str]] = defaultdict(list)
     frame = _parse(raw, roles, reasons)
+    if schema.key:
+        frame = frame.insert_column(frame.columns.index(LINE), _keys(schema, frame, raw))
     frame = frame.with_row_index("@row")
     if reasons:
         frame = frame.filter(~pl.col("@row").is_in(pl.Series(list(reasons), dtype=pl.UInt32).implode()))
@@ -96,12 +102,29 @@ def _parse(raw: RawRows, roles: Roles, reasons: defaultdict[int, list[str]]) -> 
         parsed[LABEL] = _keep(parse_labels(frame[roles.label]), reasons)
     parsed[LINE] = frame[LINE]
     for column in roles.measured:
-        series = frame[column.name] if column.name in frame.columns else pl.repeat(None, n_rows, eager=True)
-        cells = (
-            parse_text(series, column) if column.dtype == "str" else parse_numbers(series, column, is_text=raw.is_text)
-        )
-        parsed[column.name] = _keep(cells, reasons)
+        parsed[column.name] = _keep(_parse_cells(raw, column), reasons)
     return pl.DataFrame([series.alias(name) for name, series in parsed.items()])
+
+
+def _parse_cells(raw: RawRows, column: Column) -> Cells:
+    """The cells of a measured column; missing ones where the source does not have it."""
+    frame = raw.frame
+    series = frame[column.name] if column.name in frame.columns else pl.repeat(None, len(frame), eager=True)
+    if column.dtype == "str":
+        return parse_text(series, column)
+    if column.dtype in ("floats", "strs"):
+        return parse_lists(series, column, is_text=raw.is_text)
+    return parse_numbers(series, column, is_text=raw.is_text)
+
+
+def _keys(schema: EventSchema, frame: pl.DataFrame, raw: RawRows) -> pl.Series:
+    """What beside entity and time tells each row apart; read also where the columns wanted leave it out."""
+    columns = [schema.column(name) or Column(name=name) for name in schema.key]
+    values = [
+        frame[column.name] if column.name in frame.columns else _parse_cells(raw, column).values for column in columns
+    ]
+    rows = zip(*(series.to_list() for series in values), strict=True)
+    return pl.Series(KEY, [_encode(row).decode() for row in rows], dtype=pl.String)
 
 
 def _keep(cells: Cells, reasons: defaultdict[int, list[str]]) -> pl.Series:
@@ -115,16 +138,18 @@ def _check_order(
 ) -> pl.DataFrame:
     """Without repeated and late rows. In line order within an entity: a late row never moves the latest time on."""
     lateness_us = int(min(schema.lateness_s, 1e12) * 1e6)  # 1e12 s is more than the calendar holds
+    identity = [ENTITY, TIME, *([KEY] if schema.key else [])]
     latest = pl.col(TIME).cum_max().over(ENTITY)
     leads = (pl.col(TIME) > latest.shift(1).over(ENTITY)).fill_null(value=True)
     marked = frame.with_columns(
         latest.alias("@latest"),
         pl.when(leads).then(pl.col(LINE)).forward_fill().over(ENTITY).alias("@latest_line"),
-        pl.col(LINE).first().over(ENTITY, TIME).alias("@first_line"),
+        pl.col(LINE).first().over(identity).alias("@first_line"),
     ).with_columns((pl.col("@latest") - pl.col(TIME) > pl.duration(microseconds=lateness_us)).alias("@late"))
-    repeats = (pl.col(LINE) != pl.col("@first_line")) & ~pl.col("@late").first().over(ENTITY, TIME)
+    repeats = (pl.col(LINE) != pl.col("@first_line")) & ~pl.col("@late").first().over(identity)
     marked = marked.with_columns(repeats.alias("@repeats"))
-    same = " and ".join(name for name in (roles.entity, roles.time) if name)
+    *names, last = [name for name in (roles.entity, roles.time, *schema.key) if name]
+    same = f"{', '.join(names)} and {last}" if names else last
     for row in marked.filter(pl.col("@repeats")).iter_rows(named=True):
         reasons[row["@row"]].append(f"duplicate of line {row['@first_line']}: same {same}")
     for row in marked.filter(pl.col("@late") & ~pl.col("@repeats")).iter_rows(named=True):

@@ -1,12 +1,17 @@
-"""Cells of one column: numbers, text, labels and entities, with what is wrong where something is."""
+"""Cells of one column: numbers, text, labels and entities, with what is wrong where something is.
+
+Lists are in `telltale.telemetry.list_values`.
+"""
 
 from dataclasses import dataclass
+from math import isfinite
 
 import polars as pl
 
 from telltale.contract.schema import Column
 from telltale.telemetry.raw_rows import show_value
 
+_EXACT = 2.0**53  # whole numbers below it are exact as floats
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "False": 0, "True": 1}
 
 
@@ -36,7 +41,7 @@ def parse_numbers(raw: pl.Series, column: Column, *, is_text: bool) -> Cells:
     if column.dtype == "int":
         broken = _where(finite & (values != values.round()))
         faults |= {index: f"{column.name} {show_value(values[index])} is not a whole number" for index in broken}
-    allowed = _allowed(column)
+    allowed = limits(column)
     if column.low is not None:
         below = _where(finite & (values < column.low))
         faults |= {index: f"{column.name} {show_value(values[index])} is below {allowed}" for index in below}
@@ -47,14 +52,17 @@ def parse_numbers(raw: pl.Series, column: Column, *, is_text: bool) -> Cells:
 
 
 def parse_text(raw: pl.Series, column: Column) -> Cells:
-    """Values of a column declared as text."""
-    values = _as_names(raw) if raw.dtype in (pl.Object, pl.String, pl.Null) else _all_null(raw, pl.String())
+    """Values of a column declared as text; whole numbers are names too: 123 is taken as "123"."""
+    values = as_names(raw)
     is_missing = raw.is_null()
     faults = {
         index: f"{column.name} {show_value(raw[index])} is not text" for index in _where(values.is_null() & ~is_missing)
     }
     if not column.nullable:
         faults |= dict.fromkeys(_where(is_missing), f"{column.name} has no value")
+    if column.allowed:
+        strange = _where(~values.is_in(list(column.allowed)))
+        faults |= {index: f"{column.name} {show_value(values[index])} is not {one_of(column)}" for index in strange}
     return Cells(values=values, faults=faults)
 
 
@@ -73,10 +81,7 @@ def parse_labels(raw: pl.Series) -> Cells:
 
 def parse_entities(raw: pl.Series) -> Cells:
     """Entities as text, numbers included; a missing one is the entity ""."""
-    if raw.dtype.is_nested() or raw.dtype in (pl.Boolean, pl.Binary):
-        values = _all_null(raw, pl.String())
-    else:
-        values = _as_names(raw)
+    values = as_names(raw).fill_null(_other_names(raw))
     wrong = _where(values.is_null() & ~raw.is_null())
     faults = {index: f"{raw.name} {show_value(raw[index])} is not a name; give text or a number" for index in wrong}
     return Cells(values=values.fill_null(""), faults=faults)
@@ -89,17 +94,44 @@ def as_floats(raw: pl.Series, *, is_text: bool) -> pl.Series:
     if raw.dtype == pl.String and is_text:
         return raw.str.strip_chars().cast(pl.Float64, strict=False)
     if raw.dtype == pl.Object:
-        return pl.Series(raw.name, [_as_float(value) for value in raw.to_list()], dtype=pl.Float64)
+        return pl.Series(raw.name, [as_float(value) for value in raw.to_list()], dtype=pl.Float64)
     return _all_null(raw, pl.Float64())
 
 
-def _is_missing(raw: pl.Series, *, is_text: bool) -> pl.Series:
-    if raw.dtype == pl.String and is_text:
-        return (raw.str.strip_chars() == "").fill_null(value=True)
-    return raw.is_null()
+def as_names(raw: pl.Series) -> pl.Series:
+    """The texts in a column, and its whole numbers as text; null elsewhere.
+
+    Tables that pass through other tools turn a column of whole numbers with gaps into floats: 123.0 is still "123".
+
+    >>> as_names(pl.Series([7.0, None, 7.5])).to_list()
+    ['7', None, None]
+    """
+    if raw.dtype == pl.Object:
+        return pl.Series(raw.name, [as_name(value) for value in raw.to_list()], dtype=pl.String)
+    if raw.dtype == pl.String or raw.dtype.is_integer() or raw.dtype in (pl.Categorical, pl.Enum):
+        return raw.cast(pl.String)
+    if not raw.dtype.is_numeric():
+        return _all_null(raw, pl.String())
+    floats = raw.cast(pl.Float64)
+    is_whole = (floats == floats.round()) & (floats.abs() < _EXACT)
+    return pl.select(pl.when(is_whole).then(floats)).to_series().cast(pl.Int64).cast(pl.String).alias(raw.name)
 
 
-def _as_float(value: object) -> float | None:
+def as_name(value: object) -> str | None:
+    """A text, or a whole number as text; None for anything else.
+
+    >>> as_name(123), as_name("a"), as_name(True)
+    ('123', 'a', None)
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else None
+
+
+def as_float(value: object) -> float | None:
+    """A number as float, infinite where it is too large for one; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -108,14 +140,32 @@ def _as_float(value: object) -> float | None:
         return float("inf") if value > 0 else float("-inf")
 
 
-def _as_names(raw: pl.Series) -> pl.Series:
-    if raw.dtype != pl.Object:
-        return raw.cast(pl.String)
-    named = [
-        str(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-        for value in raw.to_list()
-    ]
-    return pl.Series(raw.name, named, dtype=pl.String)
+def limits(column: Column) -> str:
+    """The range or the one limit, in words."""
+    if column.low is not None and column.high is not None:
+        return f"the range {show_value(column.low)} to {show_value(column.high)}"
+    return f"the limit {show_value(column.low if column.low is not None else column.high)}"
+
+
+def one_of(column: Column) -> str:
+    """The texts that are allowed, in words."""
+    return f"one of {', '.join(map(repr, column.allowed))}"
+
+
+def _is_missing(raw: pl.Series, *, is_text: bool) -> pl.Series:
+    if raw.dtype == pl.String and is_text:
+        return (raw.str.strip_chars() == "").fill_null(value=True)
+    return raw.is_null()
+
+
+def _other_names(raw: pl.Series) -> pl.Series:
+    """Fractions and times as text: odd names for an entity, and names all the same."""
+    if raw.dtype == pl.Object:
+        texts = [str(value) if isinstance(value, float) and isfinite(value) else None for value in raw.to_list()]
+        return pl.Series(raw.name, texts, dtype=pl.String)
+    if raw.dtype.is_float():
+        return pl.select(pl.when(raw.is_finite()).then(raw)).to_series().cast(pl.String)
+    return raw.cast(pl.String) if raw.dtype.is_temporal() else _all_null(raw, pl.String())
 
 
 def _as_texts(raw: pl.Series) -> pl.Series:
@@ -130,10 +180,3 @@ def _all_null(raw: pl.Series, dtype: pl.DataType) -> pl.Series:
 
 def _where(mask: pl.Series) -> list[int]:
     return mask.fill_null(value=False).arg_true().to_list() if mask.any() else []
-
-
-def _allowed(column: Column) -> str:
-    """The range or the one limit, in words."""
-    if column.low is not None and column.high is not None:
-        return f"the range {show_value(column.low)} to {show_value(column.high)}"
-    return f"the limit {show_value(column.low if column.low is not None else column.high)}"

@@ -13,6 +13,8 @@ import polars as pl
 from telltale.contract.app import App
 from telltale.contract.errors import UsageError
 from telltale.contract.plan import Plan
+from telltale.contract.simulation import Simulation
+from telltale.contract.split import LastOfEach
 from telltale.evaluate.gate import judge
 from telltale.evaluate.metrics import detection_metrics
 from telltale.features.frame import feature_matrix
@@ -21,7 +23,7 @@ from telltale.telemetry.frames import LABEL
 from telltale.testing.processes import in_another_process
 from telltale.testing.refusals import assert_refused
 from telltale.testing.samples import known_labels, sample_rows
-from telltale.train.sources import Simulation, check_simulated, simulated
+from telltale.train.sources import check_simulated, simulated
 
 AppCheck = Callable[[App], None]
 
@@ -43,14 +45,20 @@ def check_tasks_name_what_there_is(app: App) -> None:
     """A task names an event of the app, known estimators, metrics that are measured, and numbers that make sense."""
     assert app.tasks, "the app decides nothing"
     measured = detection_metrics(np.array([0, 1], dtype=np.int8), np.array([0.0, 1.0]), 0.5).metrics
+    names = {event.name for event in app.events}
     for task in app.tasks:
-        app.event(task.event)
+        assert task.event in names, f"{task.name} reads {task.event}, which {app.name} does not have"
         for name in task.estimators:
-            estimator_named(name)
-        judge(task.targets, measured, n=2, n_positive=1)  # raises UsageError for a metric that is not measured
+            kind = estimator_named(name).kind
+            assert kind == task.kind, f"{task.name} is of kind {task.kind}, its estimator {name} of {kind}"
+        if task.kind == "score":
+            judge(task.targets, measured, n=2, n_positive=1)  # raises UsageError for a metric that is not measured
         assert task.minimum_rows > 0, f"{task.name}: a minimum of {task.minimum_rows} rows"
         assert task.false_alarms_per_day > 0, f"{task.name}: a budget of {task.false_alarms_per_day} false alarms a day"
         assert len(task.schedule.split()) == 5, f"{task.name}: {task.schedule!r} is no cron expression of five fields"
+    for schedule in app.schedules:
+        assert schedule.name not in {task.name for task in app.tasks}, f"schedule {schedule.name}: a task has that name"
+        assert {*schedule.tasks} <= {task.name for task in app.tasks}, f"schedule {schedule.name}: {schedule.tasks}"
 
 
 def check_start_is_a_monday_in_utc(app: App) -> None:
@@ -74,11 +82,11 @@ def check_simulator_is_seeded(app: App) -> None:
 def check_simulated_rows_pass_their_own_schema(app: App) -> None:
     """Every declared column is there, and the check that real rows take quarantines none of them."""
     for event in app.events:
-        for rate in (0.0, _RATE, 0.5):
-            how = Simulation(days=_days(app), anomaly_rate=rate, seed=1)
+        for rate in (0.0, _RATE, 0.5) if event.label is not None else (None,):
+            how = Simulation(n_rows=_N_ROWS, positive_rate=rate, seed=1)
             checked = check_simulated(app, event.name, how)
 
-            assert checked.quarantined == (), f"{event.name}, {rate:.0%} anomalies: {checked.quarantined[:3]}"
+            assert checked.quarantined == (), f"{event.name}, a share of {rate}: {checked.quarantined[:3]}"
             assert checked.frame.height == checked.n_read == _N_ROWS, f"{checked.n_read} rows of {_N_ROWS}"
             declared = tuple(column.name for column in event.columns)
             assert checked.columns == declared, f"{event.name} declares {declared}, simulated are {checked.columns}"
@@ -88,7 +96,7 @@ def check_simulated_rows_are_labelled(app: App) -> None:
     """Where the event has a label every row has one, and the share of positives is what was asked for."""
     for event in (event for event in app.events if event.label is not None):
         for rate in (0.0, 0.05, 0.2):
-            checked = check_simulated(app, event.name, Simulation(days=_days(app), anomaly_rate=rate, seed=2))
+            checked = check_simulated(app, event.name, Simulation(n_rows=_N_ROWS, positive_rate=rate, seed=2))
             assert LABEL in checked.frame.columns, f"{event.name} is simulated without {event.label}"
             labels = checked.frame[LABEL]
 
@@ -98,43 +106,49 @@ def check_simulated_rows_are_labelled(app: App) -> None:
 
 
 def check_simulated_time_runs_forward(app: App) -> None:
-    """Rows are `interval_s` apart and begin at `start`, whatever both are."""
+    """Rows come in the order of time, and none is from before `start`, whatever that is."""
     start = datetime(2025, 3, 3, 6, 30, tzinfo=UTC)
     for event in app.events:
-        for interval_s in (app.interval_s, 2 * app.interval_s):
-            rows = app.simulate(
-                event.name, days=_days(app), interval_s=interval_s, anomaly_rate=_RATE, seed=3, start=start
-            )
-            times = rows[event.time]
+        times = app.simulate(event.name, Simulation(n_rows=_N_ROWS, seed=3, start=start))[event.time]
 
-            assert times[0] == start, f"{event.name} begins at {times[0]}, not {start}"
-            gaps = times.diff().drop_nulls().unique().to_list()
-            assert gaps == [timedelta(seconds=interval_s)], f"{event.name}: rows are {gaps} apart"
-            assert len(times) == round(_days(app) * 86_400 / interval_s), f"{event.name}: {len(times)} rows"
+        assert times.is_sorted(), f"{event.name}: rows are not in the order of time"
+        assert times[0] >= start, f"{event.name} begins at {times[0]}, before {start}"
+        assert len(times) == _N_ROWS, f"{event.name}: {len(times)} rows of {_N_ROWS}"
+
+
+def check_simulator_goes_on(app: App) -> None:
+    """Where a version is judged on what comes next, more days begin with the same rows."""
+    for name in {task.event for task in app.tasks if isinstance(task.split, LastOfEach)}:
+        fewer, more = (simulated(app, name, Simulation(days=days, seed=4)) for days in (40.0, 60.0))
+
+        assert more.height > fewer.height, f"{name}: more days are no more rows"
+        assert more[: fewer.height].equals(fewer), f"{name}: with more days the first rows are others"
 
 
 def check_simulator_refuses_nonsense(app: App) -> None:
     """An unknown event, no time at all, and a share that is none raise UsageError with the mend."""
     for event in app.events:
-        for name, days, interval_s, rate in (
-            ("nothing_of_that_name", 1.0, 300.0, 0.05),
-            (event.name, 0.0, 300.0, 0.05),
-            (event.name, -1.0, 300.0, 0.05),
-            (event.name, 1.0, 0.0, 0.05),
-            (event.name, 1.0, 300.0, -0.1),
-            (event.name, 1.0, 300.0, 1.5),
+        for name, how in (
+            ("nothing_of_that_name", Simulation()),
+            (event.name, Simulation(days=0.0)),
+            (event.name, Simulation(days=-1.0)),
+            (event.name, Simulation(n_rows=0)),
+            (event.name, Simulation(interval_s=0.0)),
+            (event.name, Simulation(positive_rate=-0.1)),
+            (event.name, Simulation(positive_rate=1.5)),
         ):
-            simulate = partial(app.simulate, name, days=days, interval_s=interval_s, anomaly_rate=rate)
-            assert_refused(UsageError, "", simulate, seed=0, start=app.start)
+            assert_refused(UsageError, "", partial(simulated, app, name, how))
 
 
 def check_plan_is_data(app: App) -> None:
     """A derived plan reads the rows' columns, comes back from JSON the same, and gives finite features that vary."""
     for task in app.tasks:
+        if task.derive_plan is None:
+            continue
         rows = sample_rows(app, task)
         plan = task.derive_plan(rows.train, rows.columns)
 
-        assert plan.columns == rows.columns, f"{task.name}: the plan reads {plan.columns}"
+        assert {*plan.columns} <= {*rows.columns}, f"{task.name}: the plan reads {plan.columns}"
         assert len(set(plan.features)) == len(plan.features) > 0, f"{task.name}: features {plan.features}"
         assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan, f"{task.name}: JSON changes the plan"
         features = feature_matrix(plan, rows.held_out)
@@ -146,9 +160,12 @@ def check_plan_is_data(app: App) -> None:
 def check_plan_is_fitted_on_normal_rows(app: App) -> None:
     """What rows labelled positive measured has no part in the plan."""
     for task in app.tasks:
+        if task.derive_plan is None or app.event(task.event).label is None:
+            continue
         rows = sample_rows(app, task)
         is_positive = pl.Series(known_labels(rows.train) == 1)
-        values = [pl.when(is_positive).then(pl.col(name) * 0.5).otherwise(pl.col(name)) for name in rows.columns]
+        numbers = [name for name in rows.columns if rows.train[name].dtype == pl.Float64]
+        values = [pl.when(is_positive).then(pl.col(name) * 0.5).otherwise(pl.col(name)) for name in numbers]
         moved = rows.train.with_columns(values)
 
         assert not moved.equals(rows.train), f"{task.name}: no simulated row is labelled positive"
@@ -172,6 +189,7 @@ APP_CHECKS: Final[tuple[AppCheck, ...]] = (
     check_simulated_rows_pass_their_own_schema,
     check_simulated_rows_are_labelled,
     check_simulated_time_runs_forward,
+    check_simulator_goes_on,
     check_simulator_refuses_nonsense,
     check_plan_is_data,
     check_plan_is_fitted_on_normal_rows,
@@ -179,9 +197,5 @@ APP_CHECKS: Final[tuple[AppCheck, ...]] = (
 )
 
 
-def _days(app: App) -> float:
-    return _N_ROWS * app.interval_s / 86_400.0
-
-
 def _simulate(app: App, event: str, *, seed: int) -> pl.DataFrame:
-    return simulated(app, event, Simulation(days=_days(app), anomaly_rate=_RATE, seed=seed))
+    return simulated(app, event, Simulation(n_rows=_N_ROWS, seed=seed))

@@ -20,7 +20,9 @@ from telltale.features.frame import run_plan
 from telltale.features.window import CompiledPlan
 from telltale.telemetry.frames import TIME
 from telltale.testing.bundle_checks import BUNDLE_CHECKS, RuntimeCheck
+from telltale.testing.query_checks import FORECAST_CHECKS, QUERY_CHECKS, RANK_CHECKS
 from telltale.testing.refusals import assert_refused
+from telltale.testing.row_checks import ROW_CHECKS
 from telltale.testing.samples import disturbed, epoch_s, known_labels, last_value_scores, two_entities, windows
 from telltale.testing.streams import assert_bounded
 from telltale.testing.trained_task import TrainedTask
@@ -33,21 +35,24 @@ _CLEARLY = 0.1
 def check_one_finite_answer_per_input(subject: TrainedTask) -> None:
     """Every input gets one answer, in order, with a finite score and `decision` = `score >= threshold`: bad days too."""
     for frame in (subject.held_out, _bad_day(subject)):
-        inputs = windows(subject.runtime, frame, range(0, frame.height, 7))
-        answers = subject.runtime.answer(inputs)
+        inputs = windows(subject.scoring, frame, range(0, frame.height, 7))
+        answers = subject.scoring.answer(inputs)
 
         assert len(answers) == len(inputs), f"{len(inputs)} inputs got {len(answers)} answers"
         for given, answer in zip(inputs, answers, strict=True):
             assert math.isfinite(answer.score), f"{given} scores {answer.score}"
             assert answer.decision == (answer.score >= answer.threshold), f"{answer} does not keep its threshold"
-            assert answer.threshold == subject.runtime.threshold
-    assert subject.runtime.answer([]) == [], "no input, yet an answer"
+            assert answer.threshold == subject.scoring.threshold
+    assert subject.scoring.answer([]) == [], "no input, yet an answer"
 
 
 def check_context_says_whether_history_was_at_hand(subject: TrainedTask) -> None:
     """`context` is "window" where the rows before were given, "row" where the plan had to do without."""
-    runtime = subject.runtime
-    full, short = windows(runtime, subject.held_out, [200])[0], windows(runtime, subject.held_out, [0])[0]
+    runtime = subject.scoring
+    full, short = (
+        windows(runtime, subject.held_out, [subject.held_out.height - 1])[0],
+        windows(runtime, subject.held_out, [0])[0],
+    )
 
     assert runtime.answer([full])[0].context == "window", "history was given, and the answer says row"
     if runtime.history:
@@ -55,30 +60,37 @@ def check_context_says_whether_history_was_at_hand(subject: TrainedTask) -> None
 
 
 def check_reasons_come_when_asked_and_with_a_decision(subject: TrainedTask) -> None:
-    """Reasons come with `explain` or a positive decision, name measured metrics, and the value lies out of its range."""
-    inputs = windows(subject.runtime, subject.held_out, range(subject.held_out.height))
-    for given, answer in zip(inputs, subject.runtime.answer(inputs), strict=True):
-        assert bool(answer.reasons) == answer.decision, f"decision {answer.decision}, reasons {answer.reasons}"
+    """Reasons come with `explain` or a positive decision, name measured metrics, and the value lies out of its range.
+
+    A plan that explains nothing, because its columns have no expected range, gives none.
+    """
+    inputs = windows(subject.scoring, subject.held_out, range(subject.held_out.height))
+    explains = bool(subject.scoring.plan.explained)
+    for given, answer in zip(inputs, subject.scoring.answer(inputs), strict=True):
+        wanted = answer.decision and explains
+        assert bool(answer.reasons) == wanted, f"decision {answer.decision}, reasons {answer.reasons}"
         for reason in answer.reasons:
             assert reason.expected_low <= reason.expected_high, reason
-            if reason.metric in subject.runtime.columns:
-                assert reason.value == given.rows[-1][subject.runtime.columns.index(reason.metric)], reason
+            if reason.metric in subject.scoring.columns:
+                assert reason.value == given.rows[-1][subject.scoring.columns.index(reason.metric)], reason
             if abs(reason.distance) > 3.0:
                 is_inside = reason.expected_low <= reason.value <= reason.expected_high
                 assert not is_inside, f"{reason} is said to be out of a range that it is in"
 
-    assert subject.runtime.answer(inputs[:1], explain=True)[0].reasons, "explain was asked for, and there is no reason"
+    if explains:
+        asked = subject.scoring.answer(inputs[:1], explain=True)[0]
+        assert asked.reasons, "explain was asked for, and there is no reason"
 
 
 def check_inputs_are_not_mutated(subject: TrainedTask) -> None:
     """Inputs and frames are as they were after an answer."""
-    inputs = windows(subject.runtime, subject.held_out, range(0, 60, 3))
+    inputs = windows(subject.scoring, subject.held_out, range(0, 60, 3))
     inputs = [Input(rows=[list(row) for row in given.rows], times=list(given.times)) for given in inputs]
     frame = subject.held_out.clone()
     before = copy.deepcopy(inputs), frame.to_dict(as_series=False)
 
-    subject.runtime.answer(inputs, explain=True)
-    subject.runtime.score_frame(frame)
+    subject.scoring.answer(inputs, explain=True)
+    subject.scoring.score_frame(frame)
 
     assert inputs == before[0], "inputs were changed"
     assert frame.to_dict(as_series=False) == before[1], "the frame was changed"
@@ -86,19 +98,19 @@ def check_inputs_are_not_mutated(subject: TrainedTask) -> None:
 
 def check_answer_is_row_wise(subject: TrainedTask) -> None:
     """An input's answer is the same alone, in a batch, in any order, and asked from several threads at once."""
-    inputs = windows(subject.runtime, two_entities(subject.held_out), range(0, subject.held_out.height, 5))
-    together = subject.runtime.answer(inputs)
+    inputs = windows(subject.scoring, two_entities(subject.held_out), range(0, subject.held_out.height, 5))
+    together = subject.scoring.answer(inputs)
 
-    assert [subject.runtime.answer([given])[0] for given in inputs] == together, "alone it is another answer"
-    assert subject.runtime.answer(inputs[::-1]) == together[::-1], "order moves answers"
+    assert [subject.scoring.answer([given])[0] for given in inputs] == together, "alone it is another answer"
+    assert subject.scoring.answer(inputs[::-1]) == together[::-1], "order moves answers"
     with ThreadPoolExecutor(4) as pool:
-        for answers in pool.map(subject.runtime.answer, [inputs] * 8):
+        for answers in pool.map(subject.scoring.answer, [inputs] * 8):
             assert answers == together, "threads move answers"
 
 
 def check_one_row_is_a_window_of_one(subject: TrainedTask) -> None:
     """The quick way for one row gives the answer of a window of that row alone."""
-    runtime = subject.runtime
+    runtime = subject.scoring
     columns = runtime.columns
     times = epoch_s(subject.held_out)
     for i, row in enumerate(subject.held_out.select(columns).rows()):
@@ -109,15 +121,14 @@ def check_one_row_is_a_window_of_one(subject: TrainedTask) -> None:
 
 def check_serve_equals_train(subject: TrainedTask) -> None:
     """Features of a row and the declared history equal those of the whole frame to 1e-9, and so do scores to 1e-5."""
-    runtime = subject.runtime
+    runtime = subject.scoring
     compiled = CompiledPlan(runtime.plan)
     for frame in (subject.held_out, two_entities(subject.held_out), _bad_day(subject)):
         framed = run_plan(runtime.plan, frame).select(runtime.plan.features).to_numpy()
         scores = runtime.score_frame(frame)
         inputs = windows(runtime, frame, range(frame.height))
         for i, (given, answer) in enumerate(zip(inputs, runtime.answer(inputs), strict=True)):
-            rows = [[float(value) for value in row if value is not None] for row in given.rows]
-            served = compiled.features(compiled.run(rows, given.times, given.entity or ""))
+            served = compiled.features(compiled.run(given.rows, given.times, given.entity or ""))
             close = np.isclose(served, framed[i], rtol=_FEATURE_RTOL, atol=_FEATURE_RTOL)
             assert close.all(), _difference(runtime.plan.features, served, framed[i].tolist())
             far = abs(answer.score - scores[i]) > _SCORE_RTOL * max(1.0, abs(scores[i]))
@@ -126,7 +137,7 @@ def check_serve_equals_train(subject: TrainedTask) -> None:
 
 def check_more_history_changes_nothing(subject: TrainedTask) -> None:
     """Rows older than the declared history do not change an answer."""
-    runtime, frame = subject.runtime, subject.held_out
+    runtime, frame = subject.scoring, subject.held_out
     rows, times = frame.select(runtime.columns).rows(), epoch_s(frame)
     need = runtime.history + 1
     for end in range(need + 25, frame.height, 11):
@@ -137,7 +148,7 @@ def check_more_history_changes_nothing(subject: TrainedTask) -> None:
 
 def check_no_look_ahead(subject: TrainedTask) -> None:
     """Features and scores of a moment are unchanged when the rows after it are removed."""
-    runtime, frame = subject.runtime, two_entities(subject.held_out)
+    runtime, frame = subject.scoring, two_entities(subject.held_out)
     features = [*runtime.plan.features]
     whole, scores = run_plan(runtime.plan, frame).select(features), runtime.score_frame(frame)
     moments = frame[TIME].unique().sort()
@@ -153,15 +164,15 @@ def check_no_look_ahead(subject: TrainedTask) -> None:
 
 def check_missing_and_wrong_values_are_refused_by_name(subject: TrainedTask) -> None:
     """A missing, non-finite or non-numeric value, a row of another length, and a column that is not there: SchemaError."""
-    runtime = subject.runtime
+    runtime = subject.scoring
     given = windows(runtime, subject.held_out, [50])[0]
     rows = [list(row) for row in given.rows]
-    name = runtime.columns[-1]
+    place, name = [(i, name) for i, name in enumerate(runtime.columns) if name not in runtime.plan.nullable][-1]
     for wrong in (None, math.nan, math.inf, -math.inf, "7"):
-        broken = [*rows[:-1], [*rows[-1][:-1], wrong]]
+        broken = [*rows[:-1], [*rows[-1][:place], wrong, *rows[-1][place + 1 :]]]
         assert_refused(SchemaError, name, runtime.answer, [Input(rows=broken, times=given.times)])  # type: ignore[arg-type]  # text is the point
-    assert_refused(SchemaError, name, runtime.answer, [Input(rows=[*rows[:-1], rows[-1][:-1]], times=given.times)])
-    assert_refused(SchemaError, name, runtime.answer, [Input(rows=[*rows[:-1], [*rows[-1], 1.0]], times=given.times)])
+    for other in (rows[-1][:-1], [*rows[-1], 1.0]):
+        assert_refused(SchemaError, name, runtime.answer, [Input(rows=[*rows[:-1], other], times=given.times)])
     assert_refused(SchemaError, "time", runtime.answer, [Input(rows=rows, times=given.times[:-1])])
     assert_refused(SchemaError, "time", runtime.answer, [Input(rows=rows, times=[*given.times[:-1], math.nan])])
     assert_refused(SchemaError, "row", runtime.answer, [Input(rows=[], times=[])])
@@ -175,7 +186,7 @@ def check_missing_and_wrong_values_are_refused_by_name(subject: TrainedTask) -> 
 
 def check_bounded(subject: TrainedTask) -> None:
     """Memory and latency stay flat on a long stream of single rows."""
-    runtime = subject.runtime
+    runtime = subject.scoring
     rows = list(zip(subject.held_out.select(runtime.columns).rows(), epoch_s(subject.held_out), strict=True))
 
     assert_bounded(lambda item: runtime.answer_row(item[0], item[1], "never seen"), rows)
@@ -183,18 +194,18 @@ def check_bounded(subject: TrainedTask) -> None:
 
 def check_higher_score_is_more_likely_the_event(subject: TrainedTask) -> None:
     """Rows labelled positive score above the others in most pairs, and more of them are decided positive."""
-    labels, scores = known_labels(subject.held_out), subject.runtime.score_frame(subject.held_out)
+    labels, scores = known_labels(subject.held_out), subject.scoring.score_frame(subject.held_out)
 
     assert auroc(labels, scores) > 0.8, f"a positive outscores a negative in {auroc(labels, scores):.0%} of pairs"
-    decided = scores >= subject.runtime.threshold
+    decided = scores >= subject.scoring.threshold
     recall, false_alarms = decided[labels == 1].mean(), decided[labels == 0].mean()
     assert recall > false_alarms, f"{recall:.0%} of positives and {false_alarms:.0%} of negatives are decided positive"
 
 
 def check_better_than_trivial(subject: TrainedTask) -> None:
     """On rows not trained on, it ranks positives clearly better than a constant and than the change from the last row."""
-    labels, scores = known_labels(subject.held_out), subject.runtime.score_frame(subject.held_out)
-    values = subject.held_out.select(subject.runtime.columns).to_numpy()
+    labels, scores = known_labels(subject.held_out), subject.scoring.score_frame(subject.held_out)
+    values = subject.held_out.select(pl.col(subject.scoring.columns).forward_fill().fill_null(0.0)).to_numpy()
     found = average_precision(labels, scores)
 
     for baseline, trivial in (("a constant", np.zeros(len(labels))), ("the last value", last_value_scores(values))):
@@ -219,11 +230,17 @@ ANSWER_CHECKS: Final[tuple[RuntimeCheck, ...]] = (
 )
 
 # The suite of each kind of task; a kind that is not here is not covered.
-RUNTIME_SUITES: Final[dict[str, tuple[RuntimeCheck, ...]]] = {"score": (*ANSWER_CHECKS, *BUNDLE_CHECKS)}
+RUNTIME_SUITES: Final[dict[str, tuple[RuntimeCheck, ...]]] = {
+    "score": (*ANSWER_CHECKS, *BUNDLE_CHECKS),
+    "choose": (*ROW_CHECKS, *BUNDLE_CHECKS),
+    "segment": (*ROW_CHECKS, *BUNDLE_CHECKS),
+    "rank": (*QUERY_CHECKS, *RANK_CHECKS, *BUNDLE_CHECKS),
+    "forecast": (*QUERY_CHECKS, *FORECAST_CHECKS, *BUNDLE_CHECKS),
+}
 
 
 def _bad_day(subject: TrainedTask) -> pl.DataFrame:
-    return disturbed(subject.app, subject.task, subject.held_out, subject.runtime.columns, seed=0)
+    return disturbed(subject.app, subject.task, subject.held_out, subject.scoring.columns, seed=0)
 
 
 def _difference(names: Sequence[str], served: Sequence[float], framed: Sequence[float]) -> str:

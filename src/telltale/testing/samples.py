@@ -12,17 +12,18 @@ from telltale.contract.app import App, Task
 from telltale.contract.estimator import Features, Scores
 from telltale.contract.plan import Plan
 from telltale.contract.schema import Column, EventSchema
+from telltale.contract.simulation import Simulation
+from telltale.contract.split import LastOfEach
 from telltale.contract.verdict import Verdict
 from telltale.models.manifest import Manifest, OperatingPoint, TrainedOn
-from telltale.models.runtime import ScoreRuntime
+from telltale.models.score_runtime import ScoreRuntime
 from telltale.telemetry.frames import ENTITY, LABEL, TIME, sort_checked
-from telltale.train.sources import Simulation, check_simulated
+from telltale.train.sources import check_simulated, rows_from_checked
 from telltale.train.version import TrainingRows
 
 N_FEATURES: Final = 5
 # Enough for daily levels and ten labelled anomalies a fold at the usual interval; few enough for a second a version.
 _N_TRAIN, _N_HELD_OUT = 900, 500
-_DAY_S = 86_400.0
 
 
 def sample_features(seed: int, *, n_rows: int = 800) -> tuple[Features, NDArray[np.int8]]:
@@ -70,12 +71,20 @@ def sample_manifest(estimator: str) -> Manifest:
 
 
 def sample_rows(app: App, task: Task, *, seed: int = 0) -> TrainingRows:
-    """Simulated rows of a task: some days to train on, and fewer, two weeks later, to be judged on."""
-    days = app.interval_s / _DAY_S
-    train = check_simulated(app, task.event, Simulation(days=days * _N_TRAIN, seed=seed))
-    later = Simulation(days=days * _N_HELD_OUT, seed=seed + 1, anomaly_rate=0.1)
+    """Simulated rows of a task: some to train on, and fewer, two weeks later, to be judged on; or their own last ones."""
+    train = check_simulated(app, task.event, Simulation(n_rows=_N_TRAIN, seed=seed))
+    if isinstance(task.split, LastOfEach):
+        return rows_from_checked("simulated", train, task, where="sample")
+    is_labelled = app.event(task.event).label is not None
+    later = Simulation(n_rows=_N_HELD_OUT, seed=seed + 1, positive_rate=_rate(app, task) if is_labelled else None)
     held_out = check_simulated(app, task.event, later, days_later=14.0)
     return TrainingRows(kind="simulated", train=train.frame, held_out=held_out.frame, columns=train.columns)
+
+
+def _rate(app: App, task: Task) -> float | None:
+    """One in ten where the event is rare, so that few rows hold enough of it; else as often as it is."""
+    usual = check_simulated(app, task.event, Simulation(n_rows=_N_HELD_OUT)).frame[LABEL]
+    return 0.1 if int(usual.sum()) < 0.1 * len(usual) else None
 
 
 def two_entities(frame: pl.DataFrame) -> pl.DataFrame:
@@ -97,7 +106,8 @@ def disturbed(app: App, task: Task, frame: pl.DataFrame, columns: tuple[str, ...
         ends = np.array([low if np.isfinite(low) else -1e300, high if np.isfinite(high) else 1e300, 0.0])
         moved = np.where(rng.random(len(values)) < 0.1, rng.choice(ends, len(values)), moved)
         done[name] = np.clip(np.where(rng.random(len(values)) < 1 / 3, moved, values), low, high)
-    return frame.with_columns(pl.Series(name, values) for name, values in done.items())
+    # What has no value stays without one.
+    return frame.with_columns(pl.Series(name, values).fill_nan(None) for name, values in done.items())
 
 
 def epoch_s(frame: pl.DataFrame) -> list[float]:

@@ -13,11 +13,14 @@ import polars as pl
 from telltale.contract.app import App, Task
 from telltale.contract.errors import UsageError
 from telltale.models.bundle import BundleFiles, hash_bundle
-from telltale.models.estimators import estimator_named, estimators
-from telltale.models.runtime import ScoreRuntime, load_runtime
+from telltale.models.estimators import estimator_named, estimators, missing_modules
+from telltale.models.runtimes import LoadedRuntime, load_runtime
+from telltale.models.score_runtime import ScoreRuntime
 from telltale.testing.cases import ExpectedFailures
+from telltale.testing.quick_parameters import own_parameters
 from telltale.testing.samples import sample_rows
-from telltale.train.version import TrainingChoices, train_version
+from telltale.train.fitted import TrainingChoices
+from telltale.train.version import TrainingRows, train_version
 
 
 @final
@@ -50,9 +53,15 @@ class TrainedTask:
         return scratch / "bundle"
 
     @cached_property
-    def runtime(self) -> ScoreRuntime:
+    def runtime(self) -> LoadedRuntime:
         """The version at work."""
         return load_runtime(self.directory)
+
+    @property
+    def scoring(self) -> ScoreRuntime:
+        """The same, of a task that scores."""
+        assert isinstance(self.runtime, ScoreRuntime), f"{self.task.name} does not score"
+        return self.runtime
 
     @cached_property
     def files(self) -> BundleFiles:
@@ -60,9 +69,14 @@ class TrainedTask:
         return hash_bundle(self.directory)
 
     @cached_property
+    def rows(self) -> TrainingRows:
+        """The rows it was trained and judged on."""
+        return sample_rows(self.app, self.task)
+
+    @property
     def held_out(self) -> pl.DataFrame:
-        """Checked and labelled rows that the version was not trained on."""
-        return sample_rows(self.app, self.task).held_out
+        """Checked rows that it was judged on."""
+        return self.rows.held_out
 
 
 def train_sample(app: App, task: Task, estimator: str, directory: Path, *, seed: int) -> str:
@@ -71,7 +85,7 @@ def train_sample(app: App, task: Task, estimator: str, directory: Path, *, seed:
         app,
         task,
         sample_rows(app, task, seed=seed),
-        TrainingChoices(estimator=estimator, seed=seed),
+        TrainingChoices(estimator=estimator, parameters=own_parameters(estimator_named(estimator)), seed=seed),
         directory=directory,
         progress=lambda _what, _done, _of: None,
     )
@@ -79,13 +93,14 @@ def train_sample(app: App, task: Task, estimator: str, directory: Path, *, seed:
 
 
 def trained_tasks(apps: Mapping[str, App], *, kind: str) -> dict[str, TrainedTask]:
-    """Every task of a kind with every estimator that it may use, as `app/task-estimator`."""
+    """Every task of a kind with every estimator that it may use and that can be trained here, as `app/task-estimator`."""
     return {
         f"{app.name}/{task.name}-{name}": TrainedTask(app, task, name)
         for app in apps.values()
         for task in app.tasks
         if task.kind == kind
         for name in task.estimators
+        if not missing_modules(estimator_named(name))
     }
 
 

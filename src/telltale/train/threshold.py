@@ -10,6 +10,16 @@ from telltale.contract.verdict import Target
 _RESAMPLES = 50
 # Cuts whose mean margin is this close to the best are as good; the middle of them is the furthest from both classes.
 _TOLERANCE = 0.1
+# What a metric is a rate of, told as a rate of right decisions.
+_RATES = {
+    "precision": "precision",
+    "recall": "recall",
+    "false_negative_rate": "recall",
+    "frr": "recall",
+    "specificity": "specificity",
+    "false_positive_rate": "specificity",
+    "far": "specificity",
+}
 # Room above a target that asks for perfection.
 _LEAST_ROOM = 1e-6
 # Quantiles of the scores that the tail is drawn through. Up to a tenth of the rows may be anomalous without moving it.
@@ -21,19 +31,24 @@ _LEAST_STEP = 1e-6
 def threshold_from_labels(
     labels: NDArray[np.int8], scores: Scores, targets: tuple[Target, ...], *, rng: np.random.Generator
 ) -> float:
-    """The cut whose worst margin to the targets for precision and recall is best, over resamples of the rows.
+    """The cut whose worst margin to the targets is best, over resamples of the rows.
 
-    A margin counts from the target (0) to perfect (1), so that a strict target weighs more than a lax one. Of the cuts
-    that are about as good as the best, the middle is taken: where the classes lie apart, that is half way between them.
+    Of the targets, those for rates of decisions count: precision, recall, and the rates of wrong decisions (false
+    positives or FAR, false negatives or FRR); without any, precision and recall. A margin counts from the target (0) to
+    perfect (1), so that a strict target weighs more than a lax one. Where a target for precision stands beside one for
+    false positives, the latter is the laxer by far at any usual prevalence, and is not looked at. Of the cuts that are
+    about as good as the best, the middle is taken: where the classes lie apart, that is half way between them.
 
     Args:
         labels: 0 or 1, both there.
         scores: of rows that the scoring model has not been fitted on.
-        targets: those for other metrics than precision and recall are not looked at.
+        targets: those for other metrics than these are not looked at.
         rng: for the resamples.
     """
-    limits = {target.metric: target.limit for target in targets if target.op == ">="}
-    precision_limit, recall_limit = limits.get("precision", 0.0), limits.get("recall", 0.0)
+    limits = {_RATES[target.metric]: _least(target) for target in targets if target.metric in _RATES}
+    if "precision" in limits or not limits:
+        limits.pop("specificity", None)
+        limits = {"precision": 0.0, "recall": 0.0} | limits
     order = np.argsort(-scores, kind="stable")
     ordered, truth = scores[order], labels[order] == 1
     ends = np.flatnonzero(np.append(np.diff(ordered) < 0, [True]))  # cut only where the score changes
@@ -42,14 +57,22 @@ def threshold_from_labels(
     margins = np.zeros(len(ends))
     for _ in range(_RESAMPLES):
         weight = rng.poisson(1.0, len(truth))
-        found = np.cumsum(weight * truth)
-        n_positive = max(int(found[-1]), 1)
-        flagged = np.maximum(np.cumsum(weight), 1)
-        precision = (found / flagged - precision_limit) / max(1.0 - precision_limit, _LEAST_ROOM)
-        recall = (found / n_positive - recall_limit) / max(1.0 - recall_limit, _LEAST_ROOM)
-        margins += np.minimum(precision, recall)[ends]
+        found, flagged = np.cumsum(weight * truth), np.cumsum(weight)
+        wrong = flagged - found
+        rates = {
+            "precision": found / np.maximum(flagged, 1),
+            "recall": found / max(int(found[-1]), 1),
+            "specificity": 1.0 - wrong / max(int(wrong[-1]), 1),
+        }
+        room = [(rates[name] - limit) / max(1.0 - limit, _LEAST_ROOM) for name, limit in limits.items()]
+        margins += np.minimum.reduce(room)[ends]
     near_best = np.flatnonzero(margins >= margins.max() - _TOLERANCE * _RESAMPLES)
     return float(cuts[near_best[0]] + cuts[near_best[-1]]) / 2.0
+
+
+def _least(target: Target) -> float:
+    """A target as a lower limit of a rate of right decisions."""
+    return target.limit if target.op == ">=" else 1.0 - target.limit
 
 
 def threshold_from_tail(scores: Scores, *, false_alarms_per_day: float, rows_per_day: float) -> float:

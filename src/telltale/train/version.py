@@ -1,30 +1,37 @@
-"""A version from rows: prepare, tune where asked, fit, judge on held-out rows, write the bundle."""
+"""A version from rows: choose the model, fit, judge on held-out rows, write the bundle."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
 from telltale.contract.app import App, Task
-from telltale.contract.errors import UsageError
-from telltale.contract.estimator import Estimator, Parameter, Scores
+from telltale.contract.estimator import AnyEstimator, Scores, Tell, silent
+from telltale.contract.split import LastOfEach
 from telltale.contract.verdict import Measured, Verdict
-from telltale.evaluate.gate import judge
-from telltale.evaluate.metrics import DetectionResult, detection_metrics
 from telltale.features.frame import run_plan
 from telltale.models.bundle import BundleFiles, load_bundle, save_bundle
-from telltale.models.estimators import estimator_named
 from telltale.models.manifest import DataKind, Manifest, Summary, TrainedOn
-from telltale.models.runtime import ScoreRuntime
-from telltale.train.fit import Fitted, Prepared, Progress, fit, labels_of, prepare, span_of
+from telltale.models.runtimes import LoadedRuntime, runtime_of
+from telltale.models.score_runtime import ScoreRuntime
+from telltale.telemetry.frames import TIME
+from telltale.train.estimator_choice import choose_estimator, complete_parameters
+from telltale.train.fitted import FitRequest, Fitted, Judged, Progress, TrainingChoices
+from telltale.train.kinds import training_of
 from telltale.train.rows import hash_rows, refuse_overlap, snapshot_sha256
-from telltale.train.tune import grid_search, tune
+from telltale.train.score import labels_of
 
 _LIBRARIES = ("numpy", "scikit-learn", "onnx", "polars")
+# Where a checkpoint lies says nothing of the version.
+_OF_THE_MACHINE = frozenset({"checkpoint_dir"})
 _QUANTILES = tuple(round(level, 2) for level in np.linspace(0, 1, 21).tolist())
+_UNJUDGED = Verdict(outcome="not_enough_evidence", targets=(), n=0, n_positive=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,146 +49,89 @@ class TrainingRows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingChoices:
-    """What a person may choose; everything else follows from the task and the rows."""
-
-    estimator: str = ""
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    contamination: float | None = None
-    seed: int = 0
-    n_trials: int = 0
-    grid_search: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A version as trained, before it is registered. `result` is None where no held-out row is labelled."""
+    """A version as trained, before it is registered."""
 
     directory: Path
     files: BundleFiles
     manifest: Manifest
-    result: DetectionResult | None
+    judged: Judged
 
 
 def train_version(
-    app: App, task: Task, rows: TrainingRows, choices: TrainingChoices, *, directory: Path, progress: Progress
+    app: App,
+    task: Task,
+    rows: TrainingRows,
+    choices: TrainingChoices,
+    *,
+    directory: Path,
+    progress: Progress,
+    tell: Tell = silent,
 ) -> Trained:
     """Train a version of a task and write its bundle into `directory`.
 
     Raises:
-        UsageError: an estimator or parameter is not known, or tuning is asked for without labels.
-        NotEnoughDataError: too few rows that are not labelled anomalous.
+        UsageError: an estimator or parameter is not known or cannot be used, or tuning is asked for without labels.
+        NotEnoughDataError: too few rows.
     """
-    estimator = _estimator(task, choices)
-    parameters = _parameters(estimator, choices)
-    prepared = prepare(task, rows.train, rows.columns, progress=progress)
-    parameters = _search(estimator, prepared, parameters, choices, progress=progress)
-    fitted = fit(
-        task,
-        estimator,
-        prepared,
-        parameters=parameters,
-        contamination=choices.contamination,
-        seed=choices.seed,
-        progress=progress,
-    )
-    unjudged = _manifest(app, task, rows, fitted, estimator, seed=choices.seed)
-    trained_rows = hash_rows(rows.train, rows.columns)
-    save_bundle(directory, unjudged, fitted.parts, trained_rows)
-    runtime = ScoreRuntime(load_bundle(directory))
-    refuse_overlap(rows.held_out, rows.columns, trained_rows, where=f"{app.name}/{task.name}: held-out rows")
-    verdict, result = judge_version(task, runtime, rows.held_out)
-    manifest = _judged(unjudged, verdict, result, reference=_reference(runtime, rows.train, rows.columns))
-    files = save_bundle(directory, manifest, fitted.parts, trained_rows)
-    return Trained(directory=directory, files=files, manifest=manifest, result=result)
+    kind = training_of(task.kind)
+    chosen = choose_estimator(task, choices, rows.train)
+    for name, why in chosen.passed_over.items():
+        tell(f"Not with {name}, which {why}: with {chosen.estimator.name}.")
+    estimator = chosen.estimator
 
-
-def judge_version(task: Task, runtime: ScoreRuntime, frame: pl.DataFrame) -> tuple[Verdict, DetectionResult | None]:
-    """What the gate says of a version on rows it was not trained on; without labels, that there is no evidence."""
-    labels = labels_of(frame) if not frame.is_empty() else None
-    if labels is None:
-        return judge(task.targets, {}, n=frame.height, n_positive=0), None
-    known = labels >= 0
-    scores = runtime.score_frame(frame)
-    result = detection_metrics(labels[known], scores[known], runtime.threshold)
-    counts = result.counts
-    return judge(task.targets, result.metrics, n=counts.n, n_positive=counts.n_positive), result
-
-
-def _estimator(task: Task, choices: TrainingChoices) -> Estimator:
-    name = choices.estimator or task.estimators[0]
-    if name not in task.estimators:
-        raise UsageError.not_one_of(name, task.estimators, where=f"estimator of {task.name}")
-    return estimator_named(name)
-
-
-def _parameters(estimator: Estimator, choices: TrainingChoices) -> dict[str, Parameter]:
-    unknown = choices.parameters.keys() - estimator.defaults.keys()
-    if unknown:
-        raise UsageError.not_one_of(min(unknown), estimator.defaults, where=f"parameter of {estimator.name}")
-    parameters = {**estimator.defaults, **choices.parameters}
-    if choices.contamination is not None:
-        if not 0 < choices.contamination < 0.5:
-            raise UsageError(
-                f"contamination {choices.contamination}", where="train", mend="Give a share between 0 and 0.5."
+    def fit(frame: pl.DataFrame) -> tuple[Fitted, LoadedRuntime, Manifest]:
+        parameters = complete_parameters(estimator, choices)
+        fitted = kind.fit(
+            FitRequest(
+                app=app,
+                task=task,
+                estimator=estimator,
+                parameters=parameters,
+                frame=frame,
+                columns=rows.columns,
+                choices=choices,
+                progress=progress,
+                tell=tell,
             )
-        if "contamination" in parameters:
-            parameters["contamination"] = choices.contamination
-    return parameters
+        )
+        manifest = _manifest(app, task, rows.kind, frame, rows.columns, fitted, estimator, seed=choices.seed)
+        save_bundle(directory, manifest, fitted.parts, hash_rows(frame, rows.columns))
+        return fitted, runtime_of(load_bundle(directory)), manifest
 
-
-def _search(
-    estimator: Estimator,
-    prepared: Prepared,
-    parameters: dict[str, Parameter],
-    choices: TrainingChoices,
-    *,
-    progress: Progress,
-) -> dict[str, Parameter]:
-    if choices.grid_search:
-        parameters = grid_search(estimator, prepared, parameters, seed=choices.seed, progress=progress).parameters
-    if choices.n_trials:
-        found = tune(estimator, prepared, parameters, n_trials=choices.n_trials, seed=choices.seed, progress=progress)
-        parameters = found.parameters
-    return parameters
-
-
-def _manifest(app: App, task: Task, rows: TrainingRows, fitted: Fitted, estimator: Estimator, *, seed: int) -> Manifest:
-    labels = labels_of(rows.train)
-    first, last = span_of(rows.train)
-    return Manifest(
-        app=app.name,
-        task=task.name,
-        kind=task.kind,
-        event=app.event(task.event),
-        plan=fitted.plan,
-        estimator=estimator.name,
-        parameters=fitted.parameters,
-        seed=seed,
-        threshold=fitted.threshold,
-        operating_point=fitted.operating_point,
-        trained_on=TrainedOn(
-            kind=rows.kind,
-            sha256=snapshot_sha256(rows.train, rows.columns),
-            n_rows=rows.train.height,
-            n_positive=None if labels is None else int((labels == 1).sum()),
-            first=first,
-            last=last,
-        ),
-        reference={},
-        verdict=Verdict(outcome="not_enough_evidence", targets=(), n=0, n_positive=0),
-        metrics={},
-        libraries={name: installed_version(name) for name in _LIBRARIES},
+    fitted, runtime, manifest = fit(rows.train)
+    trained_rows = hash_rows(rows.train, rows.columns)
+    refuse_overlap(rows.held_out, rows.columns, trained_rows, where=f"{app.name}/{task.name}: held-out rows")
+    judged = kind.judge(task, runtime, rows.held_out)
+    train = rows.train
+    if isinstance(task.split, LastOfEach) and not rows.held_out.is_empty():
+        tell("Judged without the last rows; fitting once more with them.")
+        train = together(rows)
+        fitted, runtime, manifest = fit(train)
+        trained_rows = hash_rows(train, rows.columns)
+    manifest = replace(
+        manifest,
+        verdict=judged.verdict,
+        metrics={name: figure(found) for name, found in judged.metrics.items()},
+        reference=_reference(runtime, train),
     )
+    files = save_bundle(directory, manifest, fitted.parts, trained_rows)
+    return Trained(directory=directory, files=files, manifest=manifest, judged=judged)
 
 
-def _judged(
-    manifest: Manifest, verdict: Verdict, result: DetectionResult | None, *, reference: dict[str, Summary]
-) -> Manifest:
-    from msgspec.structs import replace
+def together(rows: TrainingRows) -> pl.DataFrame:
+    """Training rows and held-out rows, sorted as checked rows are."""
+    from telltale.telemetry.frames import sort_checked
 
-    metrics = {} if result is None else {name: figure(found) for name, found in result.metrics.items()}
-    return replace(manifest, verdict=verdict, metrics=metrics, reference=reference)
+    return sort_checked(pl.concat([rows.train, rows.held_out], how="diagonal"))
+
+
+def span_of(frame: pl.DataFrame) -> tuple[str, str]:
+    """First and last event time as ISO 8601, or two empty texts."""
+    if frame.is_empty() or frame[TIME].null_count():
+        return "", ""
+    first, last = frame[TIME].min(), frame[TIME].max()
+    return first.isoformat(), last.isoformat()  # type: ignore[union-attr]  # no null was counted
 
 
 def figure(measured: Measured) -> float | None:
@@ -189,19 +139,81 @@ def figure(measured: Measured) -> float | None:
     return measured.value if math.isfinite(measured.value) else None
 
 
-def figure_or_none(value: object) -> object:
-    """The value, or None for a number that JSON cannot carry."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def figures(metrics: Mapping[str, Measured]) -> dict[str, float | None]:
+    """Every figure as JSON can carry it."""
+    return {name: figure(found) for name, found in metrics.items()}
 
 
-def _reference(runtime: ScoreRuntime, frame: pl.DataFrame, columns: tuple[str, ...]) -> dict[str, Summary]:
-    done = run_plan(runtime.plan, frame)
-    names = (*columns, *runtime.plan.features)
-    found = {name: _summary(done[name].to_numpy().astype(np.float64)) for name in names}
-    return found | {"score": _summary(runtime.score_frame(frame))}
+def _manifest(  # noqa: PLR0917 - each of them is a part of the manifest
+    app: App,
+    task: Task,
+    kind: DataKind,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    fitted: Fitted,
+    estimator: AnyEstimator,
+    *,
+    seed: int,
+) -> Manifest:
+    labels = labels_of(frame)
+    first, last = span_of(frame)
+    return Manifest(
+        app=app.name,
+        task=task.name,
+        kind=task.kind,
+        event=app.event(task.event),
+        columns=columns,
+        plan=fitted.plan,
+        estimator=estimator.name,
+        parameters={name: value for name, value in fitted.parameters.items() if name not in _OF_THE_MACHINE},
+        seed=seed,
+        threshold=fitted.threshold,
+        operating_point=fitted.operating_point,
+        choices=task.choices,
+        ranking=task.ranking,
+        forecasting=task.forecasting,
+        trained_on=TrainedOn(
+            kind=kind,
+            sha256=snapshot_sha256(frame, columns),
+            n_rows=frame.height,
+            n_positive=None if labels is None else int((labels == 1).sum()),
+            first=first,
+            last=last,
+        ),
+        reference={},
+        verdict=_UNJUDGED,
+        metrics={},
+        libraries=_libraries((*_LIBRARIES, *estimator.traits.needs)),
+    )
+
+
+def _libraries(names: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = installed_version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _reference(runtime: LoadedRuntime, frame: pl.DataFrame) -> dict[str, Summary]:
+    """What columns, features and the score looked like in training; only for kinds that have features."""
+    plan = runtime.manifest.plan
+    if plan is None:
+        return {}
+    done = run_plan(plan, frame)
+    names = dict.fromkeys((*plan.columns, *plan.features))
+    found = {name: _summary(done[name].drop_nulls().to_numpy().astype(np.float64)) for name in names}
+    found = {name: summary for name, summary in found.items() if summary.n}
+    if isinstance(runtime, ScoreRuntime):
+        found["score"] = _summary(runtime.score_frame(frame))
+    return found
 
 
 def _summary(values: Scores) -> Summary:
+    if not len(values):
+        return Summary(n=0, mean=0.0, sd=0.0, levels=(), values=())
     return Summary(
         n=len(values),
         mean=float(values.mean()),

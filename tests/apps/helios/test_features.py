@@ -2,10 +2,11 @@ import math
 
 from telltale.apps.helios import ANOMALY, APP
 from telltale.apps.helios.features import NAMED, derive_plan
+from telltale.contract.simulation import Simulation
 from telltale.features.derive import LEAST_EXCESS, SQUASH
 from telltale.features.window import CompiledPlan
 from telltale.testing.samples import epoch_s
-from telltale.train.sources import Simulation, check_simulated
+from telltale.train.sources import check_simulated
 
 TRAIN = check_simulated(APP, "metrics", Simulation(days=7.0))
 PLAN = derive_plan(TRAIN.frame, TRAIN.columns)

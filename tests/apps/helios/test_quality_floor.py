@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tests.apps.helios.other_generator import make_rows, write_rows
 
+from telltale.contract.simulation import Simulation
 from telltale.evaluate.metrics import ConfusionCounts
 from telltale.home import open_home
-from telltale.train.sources import Simulation
 
 
 def judge(folder: Path, seed: int) -> ConfusionCounts:
@@ -18,8 +18,8 @@ def judge(folder: Path, seed: int) -> ConfusionCounts:
         trained = home.train("helios/anomaly", data=train)
         evaluation, _ = home.evaluate("helios/anomaly", data=later)
     assert trained.manifest.trained_on.kind == "file"
-    assert evaluation.result is not None
-    return evaluation.result.counts
+    assert evaluation.judged.result is not None
+    return evaluation.judged.result.counts
 
 
 def rates(judged: list[ConfusionCounts]) -> tuple[float, float, float]:
@@ -56,8 +56,8 @@ def test_promised_figures_hold_on_simulated_days_of_another_seed(tmp_path: Path)
 
     assert trained.manifest.verdict.outcome == "pass"
     assert evaluation.frame.height == 864
-    assert evaluation.result is not None
-    figures = {name: measured.value for name, measured in evaluation.result.metrics.items()}
+    assert evaluation.judged.result is not None
+    figures = {name: measured.value for name, measured in evaluation.judged.result.metrics.items()}
     assert figures["precision"] >= 0.90
     assert figures["recall"] >= 0.871
     assert figures["false_positive_rate"] <= 0.118

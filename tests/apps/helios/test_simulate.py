@@ -7,21 +7,21 @@ import pytest
 
 from telltale.apps.helios.simulate import KINDS, simulate
 from telltale.contract.errors import UsageError
+from telltale.contract.simulation import Simulation
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def rows(*, days: float = 28.0, interval_s: float = 300.0, anomaly_rate: float = 0.05, seed: int = 0) -> pl.DataFrame:
-    return simulate(
-        "metrics", days=days, interval_s=interval_s, anomaly_rate=anomaly_rate, seed=seed, start=MONDAY
-    ).with_columns(
+def rows(*, days: float = 28.0, interval_s: float = 300.0, positive_rate: float = 0.05, seed: int = 0) -> pl.DataFrame:
+    how = Simulation(days=days, interval_s=interval_s, positive_rate=positive_rate, seed=seed, start=MONDAY)
+    return simulate("metrics", how).with_columns(
         pl.col("timestamp").dt.hour().alias("hour"), (pl.col("timestamp").dt.weekday() >= 6).alias("is_weekend")
     )
 
 
 @pytest.fixture(scope="module")
 def normal() -> pl.DataFrame:
-    return rows(anomaly_rate=0.0)
+    return rows(positive_rate=0.0)
 
 
 def test_a_week_at_five_minutes_is_2016_rows_with_5_percent_anomalies() -> None:
@@ -66,7 +66,7 @@ def test_each_kind_of_anomaly_is_a_fifth() -> None:
 
 def test_each_kind_does_what_its_name_says(normal: pl.DataFrame) -> None:
     """The same seed without anomalies is what the rows would have been: draws for anomalies come after the normal ones."""
-    disturbed = rows(anomaly_rate=0.05)
+    disturbed = rows(positive_rate=0.05)
     columns = ("event_count", "error_rate", "p50_latency_ms", "p95_latency_ms", "p99_latency_ms")
     ratio = disturbed.select(
         "anomaly", pl.col("error_rate").alias("errors"), *[disturbed[name] / normal[name] for name in columns]
@@ -90,7 +90,7 @@ def test_each_kind_does_what_its_name_says(normal: pl.DataFrame) -> None:
 
 
 def test_rows_further_apart_carry_as_many_more_events(normal: pl.DataFrame) -> None:
-    apart = rows(interval_s=600.0, anomaly_rate=0.0)
+    apart = rows(interval_s=600.0, positive_rate=0.0)
 
     assert apart.height == normal.height // 2
     assert apart["event_count"].sum() == pytest.approx(normal["event_count"].sum(), rel=0.02)
@@ -98,9 +98,9 @@ def test_rows_further_apart_carry_as_many_more_events(normal: pl.DataFrame) -> N
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.1, 0.3])
 def test_the_share_asked_for_is_the_share_made(rate: float) -> None:
-    assert rows(anomaly_rate=rate)["is_anomaly"].mean() == pytest.approx(rate, abs=1e-4)
+    assert rows(positive_rate=rate)["is_anomaly"].mean() == pytest.approx(rate, abs=1e-4)
 
 
 def test_an_unknown_event_is_refused_with_what_is_known() -> None:
     with pytest.raises(UsageError, match="Known: metrics"):
-        simulate("sample", days=1, interval_s=300, anomaly_rate=0.05, seed=0, start=MONDAY)
+        simulate("sample", Simulation(start=MONDAY))

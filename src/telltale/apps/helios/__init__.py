@@ -25,6 +25,7 @@ ANOMALY: Final = Task(
     false_alarms_per_day=2.0,
     schedule="0 0 1 * *",  # monthly
     threshold_variable="ANOMALY_THRESHOLD",
+    test_days=3.0,
 )
 
 APP: Final = App(
@@ -33,7 +34,6 @@ APP: Final = App(
     events=(METRICS,),
     tasks=(ANOMALY,),
     simulate=simulate,
-    interval_s=300.0,
     start=datetime(2024, 1, 1, tzinfo=UTC),
     collections={
         "host": Collection(

@@ -9,7 +9,7 @@ from telltale.features.derive import PlanDraft, derive_generic
 NAMED = tuple(column.name for column in METRICS.columns)
 
 
-def derive_plan(frame: pl.DataFrame, columns: tuple[str, ...]) -> Plan:
+def derive_plan(frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1) -> Plan:  # noqa: ARG001 - no model of ours reads several rows
     """The twelve for the five named metrics; else distances and changes of whatever is there.
 
     Traffic, errors, median and tail latency and the tail's shape, each as its distance from the level of this hour of

@@ -5,48 +5,36 @@ Normal: about 1,000 events per five minutes on weekdays from 9 to 17, 150 to 300
 five to twenty times; traffic down by 80 to 95 %; two or three of these at once.
 """
 
-from datetime import datetime
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from telltale.contract.errors import UsageError
+from telltale.contract.simulation import Simulation
 
 KINDS = ("errors", "latency", "traffic_spike", "traffic_drop", "combined")
 
 Floats = NDArray[np.float64]
 
 
-def simulate(
-    event: str, *, days: float, interval_s: float, anomaly_rate: float, seed: int, start: datetime
-) -> pl.DataFrame:
+def simulate(event: str, how: Simulation) -> pl.DataFrame:
     """Rows of `helios/metrics`, with `is_anomaly` and the kind in `anomaly` ("" where normal).
 
-    Args:
-        event: "metrics".
-        days: length, > 0.
-        interval_s: seconds between rows, > 0.
-        anomaly_rate: share of rows that are anomalous, in [0, 0.5].
-        seed: same seed, same rows.
-        start: time of the first row, aware.
+    A week of five-minute rows with 5 % anomalies unless asked otherwise; the rate is at most 50 %.
 
     Raises:
         UsageError: an argument is out of range.
     """
     if event != "metrics":
         raise UsageError.not_one_of(event, ("metrics",), where="helios: event")
-    if not (days > 0 and interval_s > 0 and 0 <= anomaly_rate <= 0.5):
-        raise UsageError(
-            f"days {days}, interval {interval_s} s, anomaly rate {anomaly_rate}",
-            where="helios: simulate",
-            mend="Give days > 0, an interval > 0 and a rate between 0 and 0.5.",
-        )
-    rng = np.random.default_rng(seed)
-    n = max(1, round(days * 86_400 / interval_s))
-    times_s: Floats = start.timestamp() + np.arange(n, dtype=np.float64) * interval_s
+    how.check(where="helios: simulate", highest_rate=0.5)
+    interval_s = how.interval_s or 300.0
+    rng = np.random.default_rng(how.seed)
+    n = how.n_rows or max(1, round((how.days or 7.0) * 86_400 / interval_s))
+    assert how.start is not None, "the kernel says when time starts"
+    times_s: Floats = how.start.timestamp() + np.arange(n, dtype=np.float64) * interval_s
     columns = _normal(rng, times_s, interval_s)
-    kinds = _inject(rng, columns, anomaly_rate)
+    kinds = _inject(rng, columns, 0.05 if how.positive_rate is None else how.positive_rate)
     stamps = pl.Series((times_s * 1e6).astype(np.int64)).cast(pl.Datetime("us", "UTC"))
     return pl.DataFrame(
         {

@@ -1,0 +1,43 @@
+"""eyenet: is this network device's last five minutes anomalous?"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from telltale.apps.eyenet.collect import collect_network
+from telltale.apps.eyenet.features import derive_plan
+from telltale.apps.eyenet.schema import SAMPLE
+from telltale.apps.eyenet.simulate import simulate
+from telltale.contract.app import App, Collection, Task
+from telltale.contract.verdict import Target
+
+ANOMALY: Final = Task(
+    name="anomaly",
+    kind="score",
+    event="sample",
+    derive_plan=derive_plan,
+    estimators=("lstm", "isolation_forest", "robust_z"),
+    targets=(
+        Target(metric="precision", op=">=", limit=0.85),
+        Target(metric="recall", op=">=", limit=0.75),
+        Target(metric="false_positive_rate", op="<=", limit=0.02),
+    ),
+    minimum_rows=2_000,
+    false_alarms_per_day=2.0,
+    threshold=0.5,
+    answer_names={"decision": "is_anomaly", "score": "anomaly_score", "time": "timestamp"},
+    schedule="30 3 * * 0",  # weekly
+)
+
+APP: Final = App(
+    name="eyenet",
+    title="Is this network device's last five minutes anomalous?",
+    events=(SAMPLE,),
+    tasks=(ANOMALY,),
+    simulate=simulate,
+    start=datetime(2024, 1, 1, tzinfo=UTC),
+    collections={
+        "network": Collection(
+            name="network", event="sample", title="traffic of this machine's interfaces", collect=collect_network
+        )
+    },
+)

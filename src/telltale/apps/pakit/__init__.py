@@ -1,0 +1,45 @@
+"""pakit: how should a block store treat this block, peer, network?"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from telltale.apps.pakit.collect import collect_blocks
+from telltale.apps.pakit.features import COMPRESSION, derive_plan
+from telltale.apps.pakit.schema import EVENTS
+from telltale.apps.pakit.simulate import simulate
+from telltale.contract.app import App, Collection, Task
+from telltale.contract.split import ByEntity
+from telltale.contract.verdict import Target
+
+COMPRESSION_TASK: Final = Task(
+    name="compression",
+    kind="choose",
+    event="block",
+    derive_plan=derive_plan,
+    estimators=("boosted_trees", "linear_outcomes"),
+    targets=(
+        Target(metric="regret", op="<=", limit=0.05, goal=0.03),
+        Target(metric="regret_gain", op=">=", limit=0.0),  # no worse than the best single codec in hindsight
+    ),
+    choices=COMPRESSION,
+    minimum_rows=200,
+    split=ByEntity(),  # neighbouring blocks of a file are too alike for one to judge the other
+    schedule="15 2 * * *",  # daily
+)
+
+APP: Final = App(
+    name="pakit",
+    title="How should a block store treat this block, peer, network?",
+    events=EVENTS,
+    tasks=(COMPRESSION_TASK,),
+    simulate=simulate,
+    start=datetime(2024, 1, 1, tzinfo=UTC),
+    collections={
+        "blocks": Collection(
+            name="blocks",
+            event="block",
+            title="blocks of files of this machine, and what every codec makes of them",
+            collect_path=collect_blocks,
+        )
+    },
+)

@@ -1,0 +1,94 @@
+"""Blocks of real files as content-free rows: sampled statistics, and what every codec made of them."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from telltale.apps.pakit.codecs import codecs, measure_codecs
+from telltale.apps.pakit.schema import BLOCK_BYTES
+from telltale.apps.pakit.statistics import STATISTICS, block_statistics
+from telltale.contract.errors import NotFoundError
+
+# Blocks of one file are alike: more of them say little more, and a large file would drown the others.
+BLOCKS_PER_FILE: Final = 16
+
+
+def collect_blocks(path: str, n_rows: int | None) -> Iterator[dict[str, float | str | None]]:
+    """Rows of `pakit/block` for blocks of 64 KiB of a file, or of the files in a folder.
+
+    At most sixteen blocks of a file, evenly spread; files come in an order that has nothing to do with their names, so
+    that the first rows are of many kinds. Links, empty files and files that may not be read are passed over. Of a file
+    only hashes are kept: of its path, as `object_id`, and of each block.
+
+    Args:
+        path: a file or folder.
+        n_rows: how many rows, or None for all.
+
+    Raises:
+        NotFoundError: nothing is there.
+        UsageError: the codecs are not installed.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise NotFoundError("there is no such file or folder", where=path, mend="Name a file or folder to read.")
+    codecs()  # a missing library is told before anything is read
+    return _rows(root, n_rows)
+
+
+def block_row(block: bytes, *, object_id: str, now: datetime) -> dict[str, float | str | None]:
+    """One block as a row: its hash, its size, its statistics. Nothing of the block itself."""
+    statistics = block_statistics([block])[0].tolist()
+    return {
+        "timestamp": now.isoformat(),
+        "object_id": object_id,
+        "block_hash": hashlib.blake2b(block, digest_size=16).hexdigest(),
+        "block_size": float(len(block)),
+        **dict(zip(STATISTICS, statistics, strict=True)),
+    }
+
+
+def read_blocks(path: Path, *, most: int = BLOCKS_PER_FILE) -> Iterator[bytes]:
+    """At most so many blocks of a file, evenly spread, in order."""
+    with path.open("rb") as file:
+        n_blocks = -(-os.fstat(file.fileno()).st_size // BLOCK_BYTES)
+        n_read = min(n_blocks, most)
+        for number in range(n_read):
+            file.seek(number * n_blocks // n_read * BLOCK_BYTES)
+            block = file.read(BLOCK_BYTES)
+            if block:
+                yield block
+
+
+def files_below(root: Path) -> list[Path]:
+    """The files of a folder that can be read, links left out, in the order of a hash of their names."""
+    if root.is_file():
+        return [root]
+    found = [
+        Path(folder) / name
+        for folder, _, names in os.walk(root)
+        for name in names
+        if not (Path(folder) / name).is_symlink()
+    ]
+    return sorted((path for path in found if _is_readable(path)), key=lambda path: _name_hash(path.relative_to(root)))
+
+
+def _rows(root: Path, n_rows: int | None) -> Iterator[dict[str, float | str | None]]:
+    n = 0
+    for path in files_below(root):
+        name = _name_hash(path.resolve())
+        for block in read_blocks(path):
+            if n == n_rows:
+                return
+            yield {**block_row(block, object_id=name, now=datetime.now(UTC)), **measure_codecs(block)}
+            n += 1
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK) and path.stat().st_size > 0
+
+
+def _name_hash(path: Path) -> str:
+    return hashlib.blake2b(os.fsencode(path), digest_size=8).hexdigest()

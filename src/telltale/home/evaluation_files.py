@@ -1,0 +1,95 @@
+"""An evaluation as files: pictures, figures, a report, and the answers."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from telltale.contract.app import Task
+from telltale.home.evaluation import Evaluation, as_document, write_answers
+from telltale.models.runtimes import LoadedRuntime
+from telltale.models.score_runtime import ScoreRuntime
+from telltale.train.score import labels_of
+
+EVALUATION_FILE, REPORT_FILE, PREDICTIONS_FILE = "evaluation.json", "report.html", "predictions.csv"
+
+
+def write_evaluation(
+    evaluation: Evaluation, task: Task, runtime: LoadedRuntime, directory: Path, *, save_predictions: bool
+) -> dict[str, str]:
+    """Write pictures, figures and the report; the paths by file name."""
+    from telltale.evaluate.report import write_report
+
+    directory.mkdir(parents=True, exist_ok=True)
+    images = _pictures(evaluation, task, runtime, directory)
+    files = {name: str(path) for name, path in images.items()}
+    if save_predictions:
+        path = directory / PREDICTIONS_FILE
+        write_answers(path, evaluation.answers, version=evaluation.reference)
+        files[PREDICTIONS_FILE] = str(path)
+    files |= {name: str(directory / name) for name in (EVALUATION_FILE, REPORT_FILE)}
+    document = as_document(evaluation, runtime, files)
+    (directory / EVALUATION_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    write_report(
+        directory / REPORT_FILE,
+        title=f"Evaluation of {evaluation.reference}",
+        facts=_facts(evaluation, runtime),
+        verdict=evaluation.judged.verdict,
+        metrics=evaluation.judged.metrics,
+        images=images,
+        notes=_notes(evaluation),
+    )
+    return files
+
+
+def _facts(evaluation: Evaluation, runtime: LoadedRuntime) -> dict[str, str]:
+    manifest = runtime.manifest
+    facts = {
+        "task": f"{manifest.app}/{manifest.task}",
+        "version": evaluation.reference,
+        "model": manifest.estimator,
+        "trained on": f"{manifest.trained_on.n_rows:,} rows, {manifest.trained_on.kind}",
+        "judged on": f"{evaluation.frame.height:,} rows, {evaluation.data_kind}",
+    }
+    if isinstance(runtime, ScoreRuntime) and manifest.operating_point is not None:
+        facts["threshold"] = f"{runtime.threshold:.4f}, from {manifest.operating_point.method}"
+    return facts
+
+
+def _pictures(evaluation: Evaluation, task: Task, runtime: LoadedRuntime, directory: Path) -> dict[str, Path]:
+    from telltale.evaluate.kind_plots import write_metrics_plot
+    from telltale.evaluate.plots import write_plots
+
+    if not isinstance(runtime, ScoreRuntime):
+        return write_metrics_plot(directory, metrics=evaluation.judged.metrics, targets=task.targets)
+    labels = labels_of(evaluation.frame)
+    scores = evaluation.answers["score"].to_numpy()
+    known = None if labels is None else labels >= 0
+    return write_plots(
+        directory,
+        labels=None if labels is None or known is None else labels[known],
+        scores=scores if known is None else scores[known],
+        threshold=runtime.threshold,
+        targets=task.targets,
+        importance=_importance(runtime, evaluation.frame, labels),
+    )
+
+
+def _importance(runtime: ScoreRuntime, frame: pl.DataFrame, labels: NDArray[np.int8] | None) -> dict[str, float] | None:
+    from telltale.evaluate.importance import permutation_importance
+
+    if labels is None or not (labels == 1).any() or not (labels == 0).any() or runtime.plan.sequence > 1:
+        return None  # a feature of several rows is no one column to permute
+    known = labels >= 0
+    features = runtime.features_of(frame)[known]
+    return permutation_importance(
+        runtime.score_features, features, labels[known], runtime.plan.features, rng=np.random.default_rng(0), repeats=3
+    )
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    if evaluation.data_kind == "simulated":
+        return ["These rows are simulated: they show that the loop works, not how well it does on your service."]
+    return []

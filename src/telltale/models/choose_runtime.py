@@ -1,0 +1,162 @@
+"""A version that chooses, at work: plan and model of outcomes, loaded from the bundle alone."""
+
+import math
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+import polars as pl
+
+from telltale.contract.answer import CheckedRow, ChoiceAnswer, Input
+from telltale.contract.errors import BundleError
+from telltale.contract.estimator import Floats, OutcomeEstimator, OutcomeModel
+from telltale.contract.kinds import Choices
+from telltale.models.bundle import Bundle
+from telltale.models.estimators import bundled_estimator
+from telltale.models.manifest import Manifest
+from telltale.models.row_inputs import RowInputs, Tail
+
+# Outcomes are learned in logarithms: a cost is judged by ratios. Nothing measured here is smaller than this.
+OUTCOME_FLOOR = 1e-9
+_LARGEST_LOG = 60.0
+
+
+@final
+class ChooseRuntime:
+    """Takes the choice that is predicted to cost least. Safe to use from several threads: it remembers nothing.
+
+    A choice costs the sum of its outcomes, each times its weight, which the plan works out of the row: so one version
+    answers for every price of an outcome (a bandwidth, a number of reads) that a row may bring.
+
+    Args:
+        bundle: a loaded bundle.
+
+    Raises:
+        BundleError: it does not say what there is to choose from, or the plan does not make a weight.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._where = f"{bundle.manifest.app}/{bundle.manifest.task}"
+        self._inputs = RowInputs(bundle.manifest)
+        self.plan = self._inputs.plan
+        if bundle.manifest.choices is None:
+            raise BundleError("manifest.json has no choices", where=self._where, mend="Train the version again.")
+        self.choices: Choices = bundle.manifest.choices
+        self._weights = tuple(outcome.weight for outcome in self.choices.outcomes)
+        made = {*self.plan.columns, *(step.out for step in self.plan.steps)} - self.plan.nullable
+        lost = sorted({*self._weights} - made)
+        if lost:
+            raise BundleError(
+                f"the plan in manifest.json does not make the weights {lost}",
+                where=self._where,
+                mend="Restore the bundle, or train the version again.",
+            )
+        estimator: OutcomeEstimator = bundled_estimator(bundle.manifest)
+        self._model: OutcomeModel = estimator.load(bundle.parts)
+        known = known_outcomes(self.choices)
+        self._is_learned = np.isnan(known)
+        self._known = np.where(self._is_learned, 0.0, known)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says of itself."""
+        return self.bundle.manifest
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The measured columns each input row carries, in order."""
+        return self._inputs.columns
+
+    @property
+    def history(self) -> int:
+        """How many rows before the last one change an answer."""
+        return self._inputs.history
+
+    def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[ChoiceAnswer]:
+        """One answer per input, in order. There are no reasons: the costs say why. Raises SchemaError."""
+        del explain
+        windows = [self._inputs.checked(item) for item in inputs]
+        tails = [self._inputs.tail(rows, times, entity) for rows, times, entity in windows]
+        return self._answers(tails, [len(rows) for rows, _, _ in windows])
+
+    def answer_row(
+        self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
+    ) -> ChoiceAnswer:
+        """The answer for one row without history: the quick way. `values` are taken as checked."""
+        del explain
+        return self._answers([self._inputs.tail((values,), (time_s,), entity or "")], [1])[0]
+
+    def answer_rows(self, rows: Sequence[CheckedRow]) -> list[ChoiceAnswer]:
+        """The same for several rows that have nothing to do with each other, by one call of the model."""
+        take = self._inputs.tail
+        return self._answers([take((row[0],), (row[1],), row[2] or "") for row in rows], [1] * len(rows))
+
+    def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The choice, its cost, and the cost of each, for every row of a checked frame."""
+        costs = self.costs_of(frame)
+        names = self.choices.names
+        cheapest = costs.argmin(axis=1) if len(costs) else np.empty(0, dtype=np.int64)
+        columns = [
+            pl.Series("choice", [names[place] for place in cheapest.tolist()], dtype=pl.String),
+            pl.Series("cost", costs[np.arange(len(costs)), cheapest], dtype=pl.Float64),
+        ]
+        columns += [pl.Series(f"cost_{name}", costs[:, at], dtype=pl.Float64) for at, name in enumerate(names)]
+        return pl.DataFrame(columns)
+
+    def costs_of(self, frame: pl.DataFrame) -> Floats:
+        """What each choice is predicted to cost, shape (n rows, c choices). Raises SchemaError."""
+        features = self._inputs.matrix(frame)
+        predicted = self._model.predict(features) if len(features) else np.empty((0, int(self._is_learned.sum())))
+        return self._priced(self.weights_of(frame), predicted)
+
+    def weights_of(self, frame: pl.DataFrame) -> Floats:
+        """What each outcome counts in every row of a checked frame, shape (n rows, outcomes). Raises SchemaError."""
+        return self._inputs.run(frame).select(self._weights).to_numpy().astype(np.float64)
+
+    def self_test(self) -> None:
+        """Answer a row at the middle of what was trained on, on both paths. Raises BundleError if they go astray."""
+        values, frame = self._inputs.middle()
+        try:
+            answered = list(self.answer([Input(rows=[values], times=[0.0])])[0].costs.values())
+            framed = self.costs_of(frame)[0].tolist()
+        except Exception as error:  # model and plan that do not fit each other fail in as many ways as there are
+            raise BundleError(
+                f"the self-test failed: {error}",
+                where=self._where,
+                mend="Restore the bundle, or train the version again.",
+            ) from error
+        near = all(abs(own - other) <= 1e-5 * max(1.0, abs(other)) for own, other in zip(answered, framed, strict=True))
+        if not near or not all(map(math.isfinite, answered)):
+            raise BundleError(
+                f"the self-test failed: a row's choices cost {answered}, in a frame {framed}",
+                where=self._where,
+                mend="Train the version again, and report how it came about.",
+            )
+
+    def _priced(self, weights: Floats, predicted: Floats) -> Floats:
+        """Costs, shape (n, c), of weights (n, o) and of the logarithms (n, learned) of the outcomes to be learned."""
+        outcomes = np.repeat(self._known[None], len(weights), axis=0)
+        outcomes[:, self._is_learned] = np.exp(np.clip(predicted, -_LARGEST_LOG, _LARGEST_LOG))
+        return np.asarray((weights[:, :, None] * outcomes).sum(axis=1))
+
+    def _answers(self, tails: Sequence[Tail], n_rows: Sequence[int]) -> list[ChoiceAnswer]:
+        if not tails:
+            return []
+        weights = np.array([[self._inputs.value(tail, name) for name in self._weights] for tail in tails])
+        costs = self._priced(weights, self._model.predict(self._inputs.features(tails)))
+        names, unit = self.choices.names, self.choices.unit
+        return [
+            ChoiceAnswer(
+                choice=names[place],
+                costs=dict(zip(names, own, strict=True)),
+                unit=unit,
+                context=self._inputs.context(n),
+            )
+            for place, own, n in zip(costs.argmin(axis=1).tolist(), costs.tolist(), n_rows, strict=True)
+        ]
+
+
+def known_outcomes(choices: Choices) -> Floats:
+    """Outcomes that nobody needs to measure, NaN for the others; shape (outcomes, choices)."""
+    return np.array([[outcome.known.get(name, np.nan) for name in choices.names] for outcome in choices.outcomes])

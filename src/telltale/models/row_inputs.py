@@ -1,0 +1,144 @@
+"""From rows to features: what runtimes of every kind that answers rows have in common."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import final
+
+import numpy as np
+import polars as pl
+
+from telltale.contract.answer import Context, Input
+from telltale.contract.errors import BundleError, SchemaError
+from telltale.contract.estimator import Features
+from telltale.contract.plan import Plan
+from telltale.features.frame import feature_matrix, run_plan
+from telltale.features.window import CompiledPlan
+from telltale.features.written_plan import Slots
+from telltale.models.manifest import Manifest
+from telltale.telemetry.frames import ENTITY, TIME
+
+Tail = list[Slots]  # the slots of the rows that a model is handed, oldest first
+
+
+@final
+class RowInputs:
+    """A manifest's plan at work on rows, windows and frames. It remembers nothing.
+
+    Args:
+        manifest: of a version whose kind answers rows.
+
+    Raises:
+        BundleError: there is no plan, or a step of it reads what nothing writes.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        where = f"{manifest.app}/{manifest.task}"
+        if manifest.plan is None:
+            raise BundleError("manifest.json has no plan", where=where, mend="Train the version again.")
+        self.plan: Plan = manifest.plan
+        self._nullable = self.plan.nullable
+        try:
+            self._compiled = CompiledPlan(self.plan)
+        except KeyError as error:
+            raise BundleError(
+                f"a step of the plan in manifest.json reads {error}, which nothing writes before it",
+                where=where,
+                mend="Restore the bundle, or train the version again.",
+            ) from error
+        self._middles = {name: summary.values[len(summary.values) // 2] for name, summary in manifest.reference.items()}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The measured columns each input row carries, in order."""
+        return self.plan.columns
+
+    @property
+    def history(self) -> int:
+        """How many rows before the last one change an answer."""
+        return self.plan.reach
+
+    def context(self, n_rows: int) -> Context:
+        """Whether so many rows are a whole window."""
+        return "window" if n_rows > self.history else "row"
+
+    def checked(self, item: Input) -> tuple[Sequence[Sequence[float | None]], Sequence[float], str]:
+        """The rows that matter, their times and entity. Raises SchemaError."""
+        n = len(self.columns)
+        if not item.rows or len(item.rows) != len(item.times):
+            raise SchemaError(
+                f"{len(item.rows)} rows and {len(item.times)} times", where="rows", mend="Give one time per row."
+            )
+        rows = item.rows[-(self.history + 1) :]
+        times = item.times[-len(rows) :]
+        for place, row in enumerate(rows):
+            if len(row) != n:
+                raise SchemaError(
+                    f"row {place} has {len(row)} values",
+                    where="rows",
+                    mend=f"Give a number for each of {list(self.columns)}.",
+                )
+            for name, value in zip((*self.columns, "time"), (*row, times[place]), strict=True):
+                if not _is_finite(value) and not (value is None and name in self._nullable):
+                    raise SchemaError(
+                        f"row {place}: {name} is {value!r}, no finite number",
+                        where="rows",
+                        mend=f"Give a number for each of {list(self.columns)}.",
+                    )
+        return rows, times, item.entity or ""
+
+    def tail(self, rows: Sequence[Sequence[float | None]], times_s: Sequence[float], entity: str) -> Tail:
+        """The slots of the rows that the model is handed; `rows` are taken as checked."""
+        if self.plan.sequence == 1:
+            return [self._compiled.run(rows, times_s, entity)]
+        return self._compiled.run_tail(rows, times_s, entity)
+
+    def features(self, tails: Sequence[Tail]) -> Features:
+        """The model's inputs, one line per tail."""
+        compiled = self._compiled
+        if self.plan.sequence == 1:
+            return np.array([compiled.features(tail[0]) for tail in tails], dtype=np.float32)
+        return np.array([compiled.tail_features(tail) for tail in tails], dtype=np.float32)
+
+    def value(self, tail: Tail, name: str) -> float:
+        """A named column's value in the row that is decided."""
+        return self._compiled.value(tail[-1], name)
+
+    def run(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Every column of the plan, row for row with a checked frame. Raises SchemaError."""
+        self._check_frame(frame)
+        return run_plan(self.plan, frame)
+
+    def matrix(self, frame: pl.DataFrame) -> Features:
+        """The model's inputs for every row of a checked frame, sorted by entity and time. Raises SchemaError."""
+        self._check_frame(frame)
+        return feature_matrix(self.plan, frame)
+
+    def middle(self) -> tuple[list[float], pl.DataFrame]:
+        """A row at the middle of what was trained on, as values and as a frame: for self-tests."""
+        values = [self._middles.get(column, 1.0) for column in self.columns]
+        instants = pl.Series(TIME, [0], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+        data: Mapping[str, object] = {ENTITY: [""], TIME: instants} | {
+            name: [value] for name, value in zip(self.columns, values, strict=True)
+        }
+        return values, pl.DataFrame(data)
+
+    def _check_frame(self, frame: pl.DataFrame) -> None:
+        missing = {ENTITY, TIME, *self.columns} - set(frame.columns)
+        if missing:
+            raise SchemaError.missing(missing, frame.columns, where="rows")
+        for name in self.columns:
+            column = frame[name]
+            has_gaps = column.null_count() > 0 and name not in self._nullable
+            if column.dtype != pl.Float64 or has_gaps or not column.drop_nulls().is_finite().all():
+                raise SchemaError(
+                    f"column {name} ({column.dtype}) does not hold a finite Float64 in every row",
+                    where="rows",
+                    mend="Pass rows through telltale.telemetry.validate.check_rows first.",
+                )
+
+
+def _is_finite(value: float | None) -> bool:
+    try:
+        return math.isfinite(value)  # type: ignore[arg-type]  # text and None are what this is for
+    except (TypeError, OverflowError):
+        return False

@@ -1,0 +1,70 @@
+"""A runtime for every kind of task, from the bundle alone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from telltale.contract.errors import BundleError, UsageError
+from telltale.models.bundle import Bundle, load_bundle
+from telltale.models.score_runtime import ScoreRuntime
+
+if TYPE_CHECKING:
+    from telltale.models.choose_runtime import ChooseRuntime
+    from telltale.models.forecast_runtime import ForecastRuntime
+    from telltale.models.rank_runtime import RankRuntime
+    from telltale.models.segment_runtime import SegmentRuntime
+
+LoadedRuntime: TypeAlias = "ScoreRuntime | ChooseRuntime | SegmentRuntime | RankRuntime | ForecastRuntime"
+
+
+def runtime_of(bundle: Bundle, *, threshold: float | None = None) -> LoadedRuntime:
+    """A loaded bundle, ready to answer; only what its kind needs is loaded. Raises BundleError, UsageError.
+
+    Args:
+        bundle: of any kind.
+        threshold: in place of the bundle's own; for a version that scores.
+    """
+    kind = bundle.manifest.kind
+    if threshold is not None and kind != "score":
+        raise UsageError(f"a task of kind {kind} has no threshold", where="threshold", mend="Leave it out.")
+    match kind:
+        case "score":
+            return ScoreRuntime(bundle, threshold=threshold)
+        case "choose":
+            from telltale.models.choose_runtime import ChooseRuntime
+
+            return ChooseRuntime(bundle)
+        case "segment":
+            from telltale.models.segment_runtime import SegmentRuntime
+
+            return SegmentRuntime(bundle)
+        case "rank":
+            from telltale.models.rank_runtime import RankRuntime
+
+            return RankRuntime(bundle)
+        case "forecast":
+            from telltale.models.forecast_runtime import ForecastRuntime
+
+            return ForecastRuntime(bundle)
+
+
+def load_runtime(
+    directory: Path, *, expected: Mapping[str, str] | None = None, threshold: float | None = None
+) -> LoadedRuntime:
+    """Load a bundle and make it ready to answer. Raises BundleError."""
+    return runtime_of(load_bundle(directory, expected=expected), threshold=threshold)
+
+
+def score_runtime(
+    directory: Path, *, expected: Mapping[str, str] | None = None, threshold: float | None = None
+) -> ScoreRuntime:
+    """Load a bundle of a task that scores. Raises BundleError for one of another kind."""
+    return scoring(load_runtime(directory, expected=expected, threshold=threshold))
+
+
+def scoring(runtime: "LoadedRuntime") -> ScoreRuntime:
+    """The same runtime, of a task that scores. Raises BundleError for one of another kind."""
+    if not isinstance(runtime, ScoreRuntime):
+        where = f"{runtime.manifest.app}/{runtime.manifest.task}"
+        raise BundleError(f"it is of kind {runtime.manifest.kind}", where=where, mend="Name a task that scores.")
+    return runtime

@@ -1,0 +1,77 @@
+"""Windows from the event store, as a version reads them: one prepared query, and nothing kept between requests."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from telltale.contract.answer import Input
+from telltale.contract.errors import NotEnoughDataError, SchemaError
+from telltale.storage.database import Database
+from telltale.telemetry.event_store import EventStore, StoredRow
+
+
+class StoredWindows:
+    """The newest stored rows of an entity.
+
+    Args:
+        events: the database.
+        app, event: whose rows, and which.
+        columns: the version's measured columns, in order.
+        nullable: those of them that its plan fills.
+        n_rows: rows in a whole window.
+    """
+
+    def __init__(
+        self,
+        events: Database,
+        app: str,
+        event: str,
+        *,
+        columns: Sequence[str],
+        nullable: frozenset[str],
+        n_rows: int,
+    ) -> None:
+        self._store = EventStore(events)
+        self._app = app
+        self._event = event
+        self._columns = tuple(columns)
+        self._needed = frozenset(columns) - nullable
+        self._n_rows = n_rows
+
+    def newest(self, entity: str) -> Input:
+        """A whole window that ends with the newest row. Raises NotEnoughDataError where fewer rows are stored."""
+        rows = [*self._readable(self._store.window(self._app, self._event, entity, n=self._n_rows))]
+        if len(rows) < self._n_rows:
+            raise NotEnoughDataError(
+                f"{len(rows)} rows of {entity!r} are stored; the window needs {self._n_rows}",
+                where=f"{self._app}/{self._event}",
+                mend=f"Store more with POST /v1/{self._app}/events/{self._event}, or send the row itself: a number for "
+                f"each of {list(self._columns)}.",
+            )
+        return _input(rows, entity)
+
+    def until(self, entity: str, at: datetime, key: str, *, where: str) -> Input:
+        """One row, by its moment and key, and what is stored of the rows before it.
+
+        Raises:
+            SchemaError: that row lacks columns.
+        """
+        stored = self._store.window(self._app, self._event, entity, n=self._n_rows, until=at, key=key)
+        missing = self._needed - stored[-1].values.keys()
+        if missing:
+            raise SchemaError.missing(missing, stored[-1].values, where=where)
+        return _input([*self._readable(stored)], entity or None)
+
+    def _readable(self, stored: Sequence[StoredRow]) -> Iterator[tuple[float, tuple[float | None, ...]]]:
+        """The rows that have the version's columns; others are of a time when something else was measured."""
+        for row in stored:
+            if row.values.keys() >= self._needed:
+                yield row.time_s, tuple(_number(row.values.get(name)) for name in self._columns)
+
+
+def _input(rows: Sequence[tuple[float, tuple[float | None, ...]]], entity: str | None) -> Input:
+    return Input(rows=[values for _, values in rows], times=[time_s for time_s, _ in rows], entity=entity)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, float | int) else None

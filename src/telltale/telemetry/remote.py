@@ -1,0 +1,168 @@
+"""Rows from an address, by one GET."""
+
+import time
+from email.message import Message
+from http.client import HTTPException
+from pathlib import PurePosixPath
+from typing import Final, Protocol
+from urllib.error import HTTPError, URLError
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+from telltale.contract.errors import NotFoundError, TooLargeError, UnauthorizedError, UnavailableError, UsageError
+from telltale.telemetry.files import FORMATS, FileFormat, parse_rows
+from telltale.telemetry.raw_rows import RawRows
+
+MOST_BYTES: Final = 256 * 2**20
+CONTENT_TYPES: Final[dict[str, FileFormat]] = {
+    "application/json": "ndjson",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+    "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+}
+_SAYS_NOTHING: Final = {"text/plain", "application/octet-stream", "binary/octet-stream"}
+_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
+_PART_BYTES: Final = 2**16
+
+
+class _Readable(Protocol):
+    headers: Message
+
+    def read1(self, n: int, /) -> bytes: ...
+
+
+def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes: int = MOST_BYTES) -> RawRows:
+    """The rows that an address answers a GET with, as `read_rows` gives those of a file.
+
+    A JSON list of objects, NDJSON, CSV or Parquet, by the answer's content type; where that says nothing, by the path's
+    suffix. Nothing is tried again and no further pages are asked for.
+
+    Args:
+        url: http or https, without user and password in it.
+        api_key: sent as `X-API-Key`; "" to send none.
+        timeout_s: for the whole answer.
+        most_bytes: a longer answer is refused.
+
+    Raises:
+        UsageError: the address is not of http or https, or the answer is of no format that is read.
+        UnauthorizedError: the address wants a key, or another one.
+        NotFoundError: nothing is there.
+        UnavailableError: there was no good answer in time.
+        TooLargeError: the answer is longer than `most_bytes`.
+        SchemaError: a CSV header is missing or names a column twice.
+    """
+    parts = _checked(url)
+    # Without the query, which may hold a key: this is told in messages and stored beside every row.
+    where = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise UsageError("the key has signs that no header can carry", where=where, mend="Give it as it was created.")
+    headers = {"Accept": ", ".join(CONTENT_TYPES), "User-Agent": "telltale"}
+    request = Request(url, headers=headers | ({"X-API-Key": api_key} if api_key else {}))  # noqa: S310 - checked above
+    give_up_at = time.monotonic() + timeout_s
+    try:
+        with _opener(is_loopback=parts.hostname in _LOOPBACK).open(request, timeout=timeout_s) as answer:
+            kind = _format_of(answer.headers, parts, where)
+            data = _read(answer, where, give_up_at=give_up_at, timeout_s=timeout_s, most_bytes=most_bytes)
+    except HTTPError as error:
+        with error:
+            raise _refused(error, where) from error
+    except TimeoutError as error:
+        raise _too_slow(where, timeout_s) from error
+    except (OSError, HTTPException) as error:
+        if isinstance(error, URLError) and isinstance(error.reason, TimeoutError):
+            raise _too_slow(where, timeout_s) from error
+        reason = error.reason if isinstance(error, URLError) else error
+        raise UnavailableError(
+            f"there was no whole answer ({reason})", where=where, mend="Check the address and that it is up; try again."
+        ) from error
+    return parse_rows(data, kind, source=where)
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or "@" in parts.netloc or not url.isascii() or not url.isprintable() or " " in url:
+        raise UsageError(
+            "that is not an address to read from",
+            where="address",
+            mend="Give http://HOST/PATH or https://HOST/PATH in plain signs, and a key apart from it.",
+        )
+    return parts
+
+
+def _opener(*, is_loopback: bool) -> OpenerDirector:
+    """HTTP and HTTPS, no other scheme and no redirects: one would carry the key to another host."""
+    opener = OpenerDirector()
+    for handler in (HTTPHandler(), HTTPSHandler(), HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
+        opener.add_handler(handler)
+    if not is_loopback:  # a proxy of the environment is for other machines
+        opener.add_handler(ProxyHandler())
+    return opener
+
+
+def _read(answer: _Readable, where: str, *, give_up_at: float, timeout_s: float, most_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    n_read = 0
+    while part := answer.read1(_PART_BYTES):
+        n_read += len(part)
+        if n_read > most_bytes:
+            raise TooLargeError(
+                f"the answer is longer than {most_bytes:,} bytes",
+                where=where,
+                mend="Ask for fewer rows at once, or read them from a file.",
+            )
+        if time.monotonic() > give_up_at:
+            raise _too_slow(where, timeout_s)
+        parts.append(part)
+    stated = answer.headers.get("Content-Length", "")
+    if stated.isdecimal() and n_read < int(stated):
+        raise UnavailableError(
+            f"the answer broke off after {n_read:,} of {int(stated):,} bytes", where=where, mend="Try again."
+        )
+    return b"".join(parts)
+
+
+def _format_of(headers: Message, parts: SplitResult, where: str) -> FileFormat:
+    stated = headers.get_content_type() if "Content-Type" in headers else ""
+    if stated in CONTENT_TYPES:
+        return CONTENT_TYPES[stated]
+    if stated and stated not in _SAYS_NOTHING:
+        raise UsageError.not_one_of(stated, CONTENT_TYPES, where=f"{where}: content type")
+    suffix = PurePosixPath(parts.path).suffix.lower()
+    if suffix not in FORMATS:
+        raise UsageError.not_one_of(stated or "no content type", CONTENT_TYPES, where=f"{where}: content type")
+    return FORMATS[suffix]
+
+
+def _refused(error: HTTPError, where: str) -> UsageError | UnauthorizedError | NotFoundError | UnavailableError:
+    what = f"it answered {error.code} {error.reason}"
+    if error.code in {401, 403}:
+        return UnauthorizedError(what, where=where, mend="Give a key that may read there.")
+    if error.code in {404, 410}:
+        return NotFoundError(what, where=where, mend="Check the path.")
+    if 300 <= error.code < 400:
+        return UsageError(
+            f"{what}, which leads to {error.headers.get('Location', 'nowhere')}", where=where, mend="Give that address."
+        )
+    return UnavailableError(what, where=where, mend="Try again in a moment; if it lasts, look at what runs there.")
+
+
+def _too_slow(where: str, timeout_s: float) -> UnavailableError:
+    return UnavailableError(
+        f"there was no whole answer within {timeout_s:g} s",
+        where=where,
+        mend="Allow more time, or ask for fewer rows at once.",
+    )

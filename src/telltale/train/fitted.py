@@ -1,0 +1,83 @@
+"""What a kind of task is asked to fit, and what comes back, before and after it is judged."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from telltale.contract.app import App, Task
+from telltale.contract.estimator import AnyEstimator, Parameter, Parts, Tell
+from telltale.contract.plan import Plan
+from telltale.contract.verdict import Measured, Verdict
+from telltale.evaluate.metrics import DetectionResult
+from telltale.models.manifest import OperatingPoint
+
+Progress = Callable[[str, int, int], None]  # what, done, of how many
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingChoices:
+    """What a person may choose; everything else follows from the task and the rows.
+
+    `contamination` and `device` are for models that have such a parameter; the others do without.
+    """
+
+    estimator: str = ""
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    contamination: float | None = None
+    device: str = ""
+    seed: int = 0
+    n_trials: int = 0
+    grid_search: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest:
+    """Rows to fit on, and how.
+
+    Args:
+        app, task: whose version it is.
+        estimator: of the task's kind.
+        parameters: for the estimator, complete.
+        frame: checked training rows.
+        columns: the measured columns of the rows.
+        choices: what a person asked for.
+        progress: told after each step.
+        tell: given lines for people.
+    """
+
+    app: App
+    task: Task
+    estimator: AnyEstimator
+    parameters: dict[str, Parameter]
+    frame: pl.DataFrame
+    columns: tuple[str, ...]
+    choices: TrainingChoices
+    progress: Progress
+    tell: Tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A fitted version before it is judged. `parameters` are those fitted with, after any search."""
+
+    parts: Parts
+    parameters: dict[str, Parameter]
+    plan: Plan | None = None
+    threshold: float | None = None
+    operating_point: OperatingPoint | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What a version is worth on rows it was not trained on.
+
+    Args:
+        verdict: what the gate says.
+        metrics: every figure; empty where the rows cannot be judged on.
+        result: counts and curves of a task that scores.
+    """
+
+    verdict: Verdict
+    metrics: Mapping[str, Measured]
+    result: DetectionResult | None = None
