@@ -15,7 +15,7 @@ installed Python packages.
 Ours is a version of `pakit/compression` as `telltale train` makes one from the rows of the training files, asked by the app's
 own `CodecPolicy` with its defaults: a decision is for a run of blocks of a file, and none is made for less than it would cost;
 the usual codec is taken then. One version answers at all three bandwidths. How long a run must be was set on large files of
-a Debian machine, at 100 MB/s; but the corpora's figures were seen while the policy was made, so on them it is not a first look.
+a Debian machine; but the corpora's figures were seen while the policy was made, so on them it is not a first look.
 
 The heuristics (btrfs's test of compressibility; LZ4 tried on 4 KiB) have their cut, their codecs and how many blocks share a
 look chosen on the training files, at each bandwidth, by the same regret. `best_single` is the best single codec in hindsight,

@@ -24,8 +24,8 @@ from telltale.evaluate.metrics import average_precision
 from telltale.features.frame import feature_matrix
 from telltale.models.runtimes import score_runtime
 from telltale.train.fitted import TrainingChoices
+from telltale.train.prepared import labels_of
 from telltale.train.rows import refuse_overlap
-from telltale.train.score import labels_of
 from telltale.train.split import folds
 from telltale.train.threshold import threshold_from_labels, threshold_from_share, threshold_from_tail
 from telltale.train.version import train_version

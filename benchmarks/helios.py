@@ -30,7 +30,7 @@ from benchmarks.results import Averaging, Figures, Result, Row, Table, as_docume
 from telltale.contract.errors import UsageError
 from telltale.evaluate.metrics import detection_metrics
 from telltale.train.fitted import TrainingChoices
-from telltale.train.score import labels_of
+from telltale.train.prepared import labels_of
 
 _SPEC = BENCHMARKS["helios"]
 _HOW = Averaging(metrics=_SPEC.shown, lower_is_better=_SPEC.lower_is_better)

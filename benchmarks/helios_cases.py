@@ -12,7 +12,7 @@ from telltale.contract.errors import NotEnoughDataError, NotFoundError, SchemaEr
 from telltale.contract.simulation import Simulation
 from telltale.telemetry.frames import ENTITY, LABEL, TIME, sort_checked
 from telltale.telemetry.validate import Checked
-from telltale.train.score import labels_of
+from telltale.train.prepared import labels_of
 from telltale.train.sources import (
     TEST_DAYS_LATER,
     TEST_SEED,

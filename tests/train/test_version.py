@@ -24,7 +24,7 @@ from telltale.models.manifest import Manifest, OperatingPoint
 from telltale.models.runtimes import score_runtime
 from telltale.telemetry.frames import LABEL
 from telltale.train.fitted import TrainingChoices
-from telltale.train.score import left_out_scores, prepare
+from telltale.train.prepared import left_out_scores, prepare
 from telltale.train.tune import grid_search, tune
 from telltale.train.version import Trained, TrainingRows, train_version
 

@@ -11,7 +11,7 @@ from telltale.contract.app import Task
 from telltale.home.evaluation import Evaluation, as_document, write_answers
 from telltale.models.runtimes import LoadedRuntime
 from telltale.models.score_runtime import ScoreRuntime
-from telltale.train.score import labels_of
+from telltale.train.prepared import labels_of
 
 EVALUATION_FILE, REPORT_FILE, PREDICTIONS_FILE = "evaluation.json", "report.html", "predictions.csv"
 

@@ -1,8 +1,8 @@
 """A version that chooses, at work: plan and model of outcomes, loaded from the bundle alone."""
 
 import math
-from collections.abc import Sequence
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import Final, final
 
 import numpy as np
 import polars as pl
@@ -14,11 +14,13 @@ from telltale.contract.kinds import Choices
 from telltale.models.bundle import Bundle
 from telltale.models.estimators import bundled_estimator
 from telltale.models.manifest import Manifest
+from telltale.models.required_parts import require_parts
 from telltale.models.row_inputs import RowInputs, Tail
 
 # Outcomes are learned in logarithms: a cost is judged by ratios. Nothing measured here is smaller than this.
 OUTCOME_FLOOR = 1e-9
 _LARGEST_LOG = 60.0
+SAMPLE_ROWS: Final = "sample_rows"  # some training rows in the order of the plan's columns, in Parts.arrays
 
 
 @final
@@ -32,7 +34,7 @@ class ChooseRuntime:
         bundle: a loaded bundle.
 
     Raises:
-        BundleError: it does not say what there is to choose from, or the plan does not make a weight.
+        BundleError: it does not say what there is to choose from, has no sample of rows, or the plan does not make a weight.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -52,6 +54,7 @@ class ChooseRuntime:
                 where=self._where,
                 mend="Restore the bundle, or train the version again.",
             )
+        require_parts(bundle, names=(), arrays=(SAMPLE_ROWS,))
         estimator: OutcomeEstimator = bundled_estimator(bundle.manifest)
         self._model: OutcomeModel = estimator.load(bundle.parts)
         known = known_outcomes(self.choices)
@@ -91,6 +94,21 @@ class ChooseRuntime:
         """The same for several rows that have nothing to do with each other, by one call of the model."""
         take = self._inputs.tail
         return self._answers([take((row[0],), (row[1],), row[2] or "") for row in rows], [1] * len(rows))
+
+    def best_single(self, given: Mapping[str, float | None]) -> str:
+        """The choice of the least mean regret, by prediction, on rows as those of training: for rows that are not looked at.
+
+        Args:
+            given: values that take the place of the training rows' own, by column: the prices of outcomes.
+        """
+        rows: list[CheckedRow] = []
+        for row in self.bundle.parts.arrays[SAMPLE_ROWS].tolist():
+            own = {name: None if math.isnan(value) else value for name, value in zip(self.columns, row, strict=True)}
+            own |= given
+            rows.append(([own[name] for name in self.columns], 0.0, None, False))
+        costs = np.array([list(answer.costs.values()) for answer in self.answer_rows(rows)])
+        regret = (costs / costs.min(axis=1, keepdims=True)).mean(axis=0)
+        return self.choices.names[int(regret.argmin())]
 
     def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The choice, its cost, and the cost of each, for every row of a checked frame."""

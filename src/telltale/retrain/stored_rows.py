@@ -15,8 +15,8 @@ from telltale.registry.versions import Version
 from telltale.storage.database import Database
 from telltale.telemetry.event_store import EventStore
 from telltale.telemetry.validate import Checked
+from telltale.train.prepared import labels_of
 from telltale.train.rows import snapshot_sha256
-from telltale.train.score import labels_of
 from telltale.train.version import TrainingRows, together
 
 

@@ -5,6 +5,7 @@ Nobody's past choices are labels: the rows say what alternatives cost, and the c
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
 from telltale.contract.app import Task
 from telltale.contract.errors import NotEnoughDataError, SchemaError
@@ -13,11 +14,13 @@ from telltale.contract.kinds import Choices
 from telltale.evaluate.choice_metrics import choice_metrics
 from telltale.evaluate.gate import judge
 from telltale.features.frame import feature_matrix
-from telltale.models.choose_runtime import OUTCOME_FLOOR, ChooseRuntime, known_outcomes
+from telltale.models.choose_runtime import OUTCOME_FLOOR, SAMPLE_ROWS, ChooseRuntime, known_outcomes
 from telltale.telemetry.frames import ENTITY
 from telltale.train.fitted import FitRequest, Fitted, Judged
 from telltale.train.search import refuse_search
 
+# So many rows go into the bundle, for the question which choice is best where nothing is known of a row.
+_N_SAMPLE = 256
 # An outcome measured on fewer rows than this is not learned but made up.
 _LEAST_MEASURED = 20
 
@@ -49,7 +52,8 @@ def fit_choose(request: FitRequest) -> Fitted:
         features, outcomes=outcomes, parameters=request.parameters, seed=request.choices.seed, tell=request.tell
     )
     request.progress("model", 1, 1)
-    return Fitted(plan=plan, parts=parts, parameters=dict(request.parameters))
+    arrays = {**parts.arrays, SAMPLE_ROWS: _sample_rows(request.frame, plan.columns)}
+    return Fitted(plan=plan, parts=replace(parts, arrays=arrays), parameters=dict(request.parameters))
 
 
 def judge_choose(task: Task, runtime: ChooseRuntime, frame: pl.DataFrame) -> Judged:
@@ -73,6 +77,12 @@ def measured_costs(runtime: ChooseRuntime, frame: pl.DataFrame) -> Floats:
             if name not in outcome.known and column in frame.columns:
                 outcomes[:, at, place] = _values(frame, column)
     return np.asarray((runtime.weights_of(frame)[:, :, None] * outcomes).sum(axis=1))
+
+
+def _sample_rows(frame: pl.DataFrame, columns: tuple[str, ...]) -> Floats:
+    """Some training rows, evenly spread, as the plan reads them; NaN where one has no value."""
+    places = np.unique(np.linspace(0, frame.height - 1, _N_SAMPLE).round().astype(np.int64))
+    return np.column_stack([_values(frame, name)[places] for name in columns])
 
 
 def _learned(frame: pl.DataFrame, choices: Choices) -> Floats:

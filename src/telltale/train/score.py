@@ -1,62 +1,25 @@
 """Tasks that score: a plan and a model on all training rows, a threshold from scores that no fitted row had a part in."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from telltale.contract.app import Task
-from telltale.contract.errors import NotEnoughDataError
-from telltale.contract.estimator import Estimator, Features, Parameters, Scores, Tell, silent
-from telltale.contract.plan import Plan
+from telltale.contract.estimator import Estimator, Parameters, Scores
 from telltale.evaluate.gate import judge
 from telltale.evaluate.metrics import detection_metrics
-from telltale.features.frame import feature_matrix
 from telltale.models.manifest import OperatingPoint
 from telltale.models.score_runtime import ScoreRuntime
-from telltale.telemetry.frames import LABEL
-from telltale.train.fitted import FitRequest, Fitted, Judged, Progress
+from telltale.train.fitted import FitRequest, Fitted, Judged
+from telltale.train.prepared import Prepared, labels_of, left_out_scores, prepare
 from telltale.train.search import search
-from telltale.train.split import N_FOLDS, folds
+from telltale.train.split import N_FOLDS
 from telltale.train.threshold import threshold_from_labels, threshold_from_share, threshold_from_tail
 
 # Fewer labelled anomalies than this say too little about where to cut.
 _LEAST_POSITIVES = 10
-_NOT_LABELLED = np.int8(-1)
 # Rows score higher under a model that knows a quarter of the days less, and lower under one that was fitted on them; what
 # new rows score lies between, as in the .632 rule (Efron 1983), whose share of the fitted is .368.
 _FITTED_SHARE = 0.3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fold:
-    """One fold's features under a plan fitted on the other folds."""
-
-    fitted_on: NDArray[np.bool_]
-    features: Features
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """Training rows turned into features: once on all rows, and once per fold without it.
-
-    Plans do not depend on an estimator's parameters, so tuning prepares once and fits many times. `folds` has all four,
-    or for a costly estimator one, or none where no threshold is to be set.
-    """
-
-    plan: Plan
-    features: Features
-    labels: NDArray[np.int8] | None
-    folds: tuple[Fold, ...]
-    rows_per_day: float
-
-
-def labels_of(frame: pl.DataFrame) -> NDArray[np.int8] | None:
-    """Labels as 0, 1 and -1 for unknown; None where no row is labelled."""
-    if LABEL not in frame.columns or frame[LABEL].null_count() == frame.height:
-        return None
-    return frame[LABEL].fill_null(int(_NOT_LABELLED)).to_numpy().astype(np.int8)
 
 
 def fit_score(request: FitRequest) -> Fitted:
@@ -92,48 +55,6 @@ def judge_score(task: Task, runtime: ScoreRuntime, frame: pl.DataFrame) -> Judge
     counts = result.counts
     verdict = judge(task.targets, result.metrics, n=counts.n, n_positive=counts.n_positive)
     return Judged(verdict=verdict, metrics=result.metrics, result=result)
-
-
-def prepare(
-    task: Task,
-    frame: pl.DataFrame,
-    columns: tuple[str, ...],
-    *,
-    progress: Progress,
-    sequence: int = 1,
-    n_folds: int = N_FOLDS,
-) -> Prepared:
-    """Fit plans and make features. Raises NotEnoughDataError where normal rows are too few."""
-    assert task.derive_plan is not None, f"{task.name} has no features"
-    fold = folds(frame, task.split)
-    made = []
-    for number in range(n_folds):
-        progress("features", number, n_folds + 1)
-        fitted_on = fold != number
-        plan = task.derive_plan(frame.filter(pl.Series(fitted_on)), columns, sequence=sequence)
-        made.append(Fold(fitted_on=fitted_on, features=feature_matrix(plan, frame)))
-    progress("features", n_folds, n_folds + 1)
-    plan = task.derive_plan(frame, columns, sequence=sequence)
-    features = feature_matrix(plan, frame)
-    if not np.isfinite(features).all():
-        raise NotEnoughDataError(
-            "some features are not finite", where="train", mend="Look for values beyond 1e30 or constant columns."
-        )
-    rows_per_day = 86_400.0 / plan.interval_s if plan.interval_s else 1_440.0
-    progress("features", n_folds + 1, n_folds + 1)
-    return Prepared(plan=plan, features=features, labels=labels_of(frame), folds=tuple(made), rows_per_day=rows_per_day)
-
-
-def left_out_scores(
-    estimator: Estimator, prepared: Prepared, parameters: Parameters, *, seed: int, tell: Tell = silent
-) -> Scores:
-    """A score for every row that a fold left out, by a plan and model fitted on the other folds; NaN for the others."""
-    scores = np.full(len(prepared.features), np.nan)
-    for fold in prepared.folds:
-        labels = None if prepared.labels is None else prepared.labels[fold.fitted_on]
-        parts = estimator.fit(fold.features[fold.fitted_on], labels=labels, parameters=parameters, seed=seed, tell=tell)
-        scores[~fold.fitted_on] = estimator.load(parts).score(fold.features[~fold.fitted_on])
-    return scores
 
 
 def _threshold_of(task: Task, request: FitRequest) -> float | None:

@@ -1,19 +1,14 @@
 """Parameters as asked for: given, tuned, or tried out on a grid."""
 
-from typing import TYPE_CHECKING
-
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Parameter
 from telltale.train.fitted import FitRequest
+from telltale.train.prepared import Prepared
+from telltale.train.tune import grid_search, tune
 
-if TYPE_CHECKING:
-    from telltale.train.score import Prepared
 
-
-def search(request: FitRequest, prepared: "Prepared") -> dict[str, Parameter]:
+def search(request: FitRequest, prepared: Prepared) -> dict[str, Parameter]:
     """The parameters to fit with, after the searches that were asked for. Raises UsageError."""
-    from telltale.train.tune import grid_search, tune
-
     choices, parameters = request.choices, request.parameters
     estimator, progress, seed = request.estimator, request.progress, request.choices.seed
     if choices.grid_search:

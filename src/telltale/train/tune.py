@@ -16,7 +16,7 @@ from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Choice, Estimator, Parameter, Scores
 from telltale.evaluate.metrics import average_precision
 from telltale.train.fitted import Progress
-from telltale.train.score import Prepared, left_out_scores
+from telltale.train.prepared import Prepared, left_out_scores
 
 if TYPE_CHECKING:
     import optuna

@@ -24,8 +24,8 @@ from telltale.telemetry.frames import TIME
 from telltale.train.estimator_choice import choose_estimator, complete_parameters
 from telltale.train.fitted import FitRequest, Fitted, Judged, Progress, TrainingChoices
 from telltale.train.kinds import training_of
+from telltale.train.prepared import labels_of
 from telltale.train.rows import hash_rows, refuse_overlap, snapshot_sha256
-from telltale.train.score import labels_of
 
 _LIBRARIES = ("numpy", "scikit-learn", "onnx", "polars")
 # Where a checkpoint lies says nothing of the version.
