@@ -20,8 +20,10 @@ demo: .venv/base
 
 setup: .venv/all
 
+# The quick ones on every core; those that take long, serve or measure, one after another.
 test: setup
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not server" $(TESTS)
+	$(BIN)/python -m pytest -q -m "slow or server" $(TESTS)
 
 # What a machine can say of the code without running it: format, lint, types, import direction, house rules.
 lint: setup
@@ -34,7 +36,7 @@ lint: setup
 
 # What every commit passes: lint and the fast tests.
 check: lint
-	$(BIN)/python -m pytest -q -m "not slow and not server" $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not server" $(TESTS)
 
 bench: setup
 	$(BIN)/python -m benchmarks all --write docs/benchmarks.md

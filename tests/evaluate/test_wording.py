@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telltale.contract.verdict import Target
+from telltale.contract.verdict import Measured, Target
 from telltale.evaluate.gate import judge
 from telltale.evaluate.intervals import rate
 from telltale.evaluate.metrics import detection_metrics
@@ -30,6 +30,14 @@ def test_too_little_evidence_names_the_figure_and_its_count() -> None:
     verdict = judge((RECALL,), {"recall": rate(9, 10)}, n=100, n_positive=10)
 
     assert verdict_sentence(verdict) == "Recall rests on 10 positive: too few to decide. Judge on more labelled rows."
+
+
+def test_a_task_that_knows_no_labels_is_not_asked_for_them() -> None:
+    asked = (Target(metric="regret", op="<=", limit=0.05),)
+    few = judge(asked, {"regret": Measured(value=0.05, low=0.01, high=0.09, n=5)}, n=5, n_positive=None)
+
+    assert verdict_sentence(few) == "Regret rests on 5 rows: too few to decide. Judge on more rows."
+    assert verdict_sentence(judge(asked, {}, n=0, n_positive=None)).startswith("No row can be judged on")
 
 
 def test_labelled_rows_without_a_positive_are_told_from_rows_without_labels() -> None:

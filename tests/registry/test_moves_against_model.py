@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -114,6 +115,7 @@ def apply(registry: Registry, move: tuple[object, ...], *, now: datetime) -> Non
                 registry.sweep(APP, TASK, keep=keep, now=now)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(moves=MOVES)
 def test_any_sequence_of_moves_gives_what_the_rules_say(moves: list[tuple[object, ...]]) -> None:

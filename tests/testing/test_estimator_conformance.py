@@ -11,7 +11,11 @@ SCORING: dict[str, Estimator] = {
 }
 
 
-@pytest.mark.parametrize(("estimator", "check"), cases(SCORING, ESTIMATOR_CHECKS))
+# These measure time, or fit in another process.
+SLOW = (estimator_checks.check_bounded, estimator_checks.check_same_seed_same_scores_in_another_process)
+
+
+@pytest.mark.parametrize(("estimator", "check"), cases(SCORING, ESTIMATOR_CHECKS, slow=SLOW))
 def test_estimator_keeps_its_promise(estimator: Estimator, check: EstimatorCheck) -> None:
     check(estimator)
 

@@ -34,10 +34,11 @@ def test_what_is_held_out_comes_after_all_training_rows_with_the_gap_between(
     for name in set(names):
         rows = frame.filter(pl.col(ENTITY) == name)
         kept, later = train.filter(pl.col(ENTITY) == name), held_out.filter(pl.col(ENTITY) == name)
-        assert rows.height - kept.height - later.height == min(gap, rows.height - later.height)
+        wanted = min(gap, (rows.height - later.height) // 10)
+        assert rows.height - kept.height - later.height == wanted
         if kept.height and later.height:
             between = rows.filter((pl.col(TIME) > kept[TIME].max()) & (pl.col(TIME) < later[TIME].min()))
-            assert between.height == gap
+            assert between.height == wanted
 
 
 def test_rows_without_time_are_cut_by_number(made_rows: CheckedFrame) -> None:
@@ -45,6 +46,26 @@ def test_rows_without_time_are_cut_by_number(made_rows: CheckedFrame) -> None:
 
     assert train[LINE].to_list() == list(range(1, 149))
     assert held_out[LINE].to_list() == list(range(161, 201))
+
+
+def test_a_gap_leaves_rows_to_train_on_where_each_entity_has_few() -> None:
+    frame = several_entities(40, rows_each=14)
+
+    train, held_out = hold_out(frame, LastShare(share=0.2, gap_rows=12))
+
+    assert (train.height, held_out.height) == (40 * 10, 40 * 3)
+    assert train[ENTITY].n_unique() == 40
+
+
+def test_a_gap_without_time_takes_no_more_than_a_tenth_either(made_rows: CheckedFrame) -> None:
+    train, held_out = hold_out(made_rows(100, has_time=False), LastShare(share=0.5, gap_rows=12))
+
+    assert (train.height, held_out.height) == (45, 50)
+
+
+def test_rows_of_one_moment_are_refused_and_the_reason_is_told() -> None:
+    with pytest.raises(NotEnoughDataError, match=r"no row is left to train on: of 120, none lies before .*2024-01-01"):
+        hold_out(several_entities(120, rows_each=1), LastShare())
 
 
 def test_fewer_than_a_hundred_rows_are_refused_with_the_mend(made_rows: CheckedFrame) -> None:

@@ -92,6 +92,13 @@ def _after_simulation(app: App, schema: EventSchema, path: object) -> str:
     return f"telltale train {app.name}/{task.name} --data {path}"
 
 
+def _after_storing(app: App, schema: EventSchema) -> str:
+    task = next((task for task in app.tasks if task.event == schema.name), None)
+    if task is None:
+        return f"telltale export {app.name}/{schema.name} -o {schema.name}.ndjson: no task reads this event yet"
+    return f"telltale train {app.name}/{task.name}"
+
+
 def collect(
     source: Annotated[str, typer.Argument(help="What to record: host, network, blocks, … as apps offer it.")],
     path: Annotated[str, typer.Argument(help="Where it lies, for sources that read files.")] = "",
@@ -175,14 +182,14 @@ def ingest(
     key = key_for(source, api_url=settings["API_URL"], api_key=settings["API_KEY"])
     with open_home() as home:
         checked, stored = home.ingest(event, source, api_key=key)
-        app, _ = find_event(home.apps, event)
+        app, schema = find_event(home.apps, event)
     if as_json:
         document = {"stored": stored.n_stored, "already_stored": stored.n_already, **_document(checked)}
         print_json(document)
         return 0
     _show(checked)
     say(f"{stored.n_stored:,} rows stored, {stored.n_already:,} were stored already.")
-    next_step(f"telltale train {app.name}/{app.tasks[0].name}")
+    next_step(_after_storing(app, schema))
     return 0
 
 

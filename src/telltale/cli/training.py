@@ -12,6 +12,7 @@ from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.home.apps import find_task
 from telltale.home.settings import read_settings
+from telltale.models.manifest import Manifest
 from telltale.train.fitted import TrainingChoices
 
 Task = Annotated[str, typer.Argument(help="app/task, as in helios/anomaly.", metavar="APP/TASK")]
@@ -111,7 +112,7 @@ def train(
         out.print(verdict_line(trained.manifest.verdict))
         if files:
             say(f"Written to {output}: {', '.join(sorted(files))}")
-        _next(f"{app.name}/{found.name}", trained.version.number, trained.version.outcome, simulated=data is None)
+        _next(trained.manifest, trained.version.number)
     return 1 if trained.version.outcome == "fail" else 0
 
 
@@ -139,11 +140,15 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _next(task: str, number: int, outcome: str, *, simulated: bool) -> None:
-    if outcome == "pass":
+def _next(manifest: Manifest, number: int) -> None:
+    task, verdict = f"{manifest.app}/{manifest.task}", manifest.verdict
+    if verdict.outcome == "pass":
         next_step(f"telltale promote {task} --version {number}")
-    elif outcome == "fail":
-        more = "--days 14 or --grid-search" if simulated else "--grid-search or more rows"
+    elif verdict.outcome == "fail":
+        more = "--days 14" if manifest.trained_on.kind == "simulated" else "more rows"
+        if manifest.kind == "score":  # the others choose for themselves
+            more = f"{more} or --grid-search"
         next_step(f"look with `telltale evaluate {task} --version {number} -o evaluation`; train again with {more}")
     else:
-        next_step(f'no labels, so no verdict. If you want it: telltale promote {task} --version {number} --reason "…"')
+        why = "no labels, so no verdict" if verdict.n_positive == 0 and not verdict.n else "the gate cannot tell"
+        next_step(f'{why}. If you want it: telltale promote {task} --version {number} --reason "…"')

@@ -160,7 +160,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         distance: the column that counts spreads from the level.
-        metric: the name and the column of the value shown.
+        metric: the column of the value shown, and its name where `told_as` says no other.
+        told_as: the measured column that people know, where `metric` is what a step made whole of it; else "".
         level, spread: the columns the distance was computed with.
         log_scale: scale of the Log step between the metric and the distance; None where there is none.
         count: the count column of a RateDeviation; None where the distance is a plain Deviation.
@@ -182,6 +183,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     squashed: str = ""
     squash: float = 1.0
     change_spread: float = 1.0
+    told_as: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,11 @@ import msgspec
 
 
 class LastShare(msgspec.Struct, frozen=True, kw_only=True):
-    """The last `share` of the rows in time, with `gap_rows` per entity in neither part, so that no window reaches over."""
+    """The last `share` of the rows in time, with a gap before them in neither part, so that no window reaches over.
+
+    The gap is `gap_rows` of each entity, but no more than a tenth of its rows before the cut: where entities have few rows
+    each, a whole gap would leave nothing to train on.
+    """
 
     share: float = 0.2
     gap_rows: int = 12

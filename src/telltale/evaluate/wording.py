@@ -4,8 +4,11 @@ from math import isnan
 
 from telltale.contract.verdict import Outcome, TargetResult, Verdict
 
-# Areas are told as decimals, as papers and the tools that people compare with do; all else as a percentage.
-_AREAS = frozenset({"auroc", "average_precision", "vus_pr"})
+# Areas and what is no share are told as decimals, as papers and the tools that people compare with do; all else as a
+# percentage.
+_DECIMALS = frozenset({"auroc", "average_precision", "vus_pr", "mase", "silhouette"})
+# Counted in percent already.
+_PERCENT = frozenset({"smape"})
 _NAMES = {
     "auroc": "AUROC",
     "f1": "F1",
@@ -15,6 +18,13 @@ _NAMES = {
     "far": "FAR",
     "frr": "FRR",
     "eer": "EER",
+    "bootstrap_ari": "Bootstrap ARI",
+    "hit_rate_10": "Hit rate at 10",
+    "hit_rate_10_gain": "Hit rate at 10, gain",
+    "ndcg_10": "NDCG at 10",
+    "ndcg_10_gain": "NDCG at 10, gain",
+    "smape": "sMAPE",
+    "mase": "MASE",
 }
 NO_FIGURE = "–"
 MARKS: dict[bool | None, str] = {True: "✓", False: "✗", None: "?"}
@@ -42,10 +52,12 @@ def figure_text(metric: str, value: float | None) -> str:
 
     >>> figure_text("recall", 0.87137), figure_text("auroc", 0.97634), figure_text("recall", float("nan"))
     ('87.14 %', '0.9763', '–')
+    >>> figure_text("smape", 26.04), figure_text("mase", 0.912)
+    ('26.04 %', '0.9120')
     """
     if value is None or isnan(value):
         return NO_FIGURE
-    return f"{value:.4f}" if metric in _AREAS else f"{100 * value:.2f} %"
+    return f"{value:.4f}" if metric in _DECIMALS else f"{_percent(metric, value):.2f} %"
 
 
 def told_text(metric: str, value: float) -> str:
@@ -68,9 +80,9 @@ def interval_text(metric: str, low: float | None, high: float | None) -> str:
     """
     if low is None or high is None or isnan(low) or isnan(high):
         return NO_FIGURE
-    if metric in _AREAS:
+    if metric in _DECIMALS:
         return f"{low:.3f} – {high:.3f}"
-    return f"{100 * low:.1f} – {100 * high:.1f} %"
+    return f"{_percent(metric, low):.1f} – {_percent(metric, high):.1f} %"
 
 
 def limit_text(metric: str, op: str, limit: float) -> str:
@@ -80,7 +92,7 @@ def limit_text(metric: str, op: str, limit: float) -> str:
     ('≥ 95 %', '≥ 0.95')
     """
     sign = {">=": "≥", "<=": "≤"}[op]
-    return f"{sign} {limit:g}" if metric in _AREAS else f"{sign} {round(100 * limit, 6):g} %"
+    return f"{sign} {limit:g}" if metric in _DECIMALS else f"{sign} {round(_percent(metric, limit), 6):g} %"
 
 
 def count_text(metric: str, n: int) -> str:
@@ -132,12 +144,19 @@ def verdict_sentence(verdict: Verdict) -> str:
     if verdict.n_positive == 0:
         found = f"None of the {verdict.n:,} labelled rows is positive" if verdict.n else "No row has a label"
         return f"{found}, so the targets cannot be judged. Give labelled rows that hold the event."
+    if verdict.n == 0:
+        return "No row can be judged on, so the targets cannot be judged. Give rows that the version can be judged on."
     undecided = [
         f"{figure_name(result.name)} rests on {count_text(result.name, result.n)}"
         for result in verdict.targets
         if result.met is None
     ]
-    return f"{_listed(undecided)}: too few to decide. Judge on more labelled rows."
+    more = "more rows" if verdict.n_positive is None else "more labelled rows"
+    return f"{_listed(undecided)}: too few to decide. Judge on {more}."
+
+
+def _percent(metric: str, value: float) -> float:
+    return value if metric in _PERCENT else 100 * value
 
 
 def _against_limit(result: TargetResult) -> str:

@@ -144,7 +144,13 @@ class PlanDraft:
         distance = self._free(f"{column}_distance")
         self._add(Deviation(out=distance, column=looked_at, level=level, spread=spread))
         told = Explained(
-            distance=distance, metric=column, level=level, spread=spread, log_scale=scale, only_more=only_more
+            distance=distance,
+            metric=column,
+            told_as=self._filled_from(column),
+            level=level,
+            spread=spread,
+            log_scale=scale,
+            only_more=only_more,
         )
         return self._squash(told)
 
@@ -155,7 +161,15 @@ class PlanDraft:
         level, spread = self._expect(rate, self._free(f"{rate}_root"), least=0.005, values=root, noise=sampling)
         distance = self._free(f"{rate}_distance")
         self._add(RateDeviation(out=distance, rate=rate, count=count, level=level, spread=spread))
-        told = Explained(distance=distance, metric=rate, level=level, spread=spread, count=count, only_more=True)
+        told = Explained(
+            distance=distance,
+            metric=rate,
+            told_as=self._filled_from(rate),
+            level=level,
+            spread=spread,
+            count=count,
+            only_more=True,
+        )
         return self._squash(told)
 
     def change(self, column: str, *, window: int) -> str:
@@ -202,6 +216,10 @@ class PlanDraft:
             interval_s=self._interval_s,
             sequence=sequence,
         )
+
+    def _filled_from(self, column: str) -> str:
+        """The measured column that a column was filled from; "" for any other."""
+        return next((step.column for step in self.steps if isinstance(step, ForwardFill) and step.out == column), "")
 
     def _free(self, name: str) -> str:
         """The name, longer where a measured column has it already (`cpu` beside `cpu_level`)."""

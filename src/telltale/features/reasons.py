@@ -21,9 +21,10 @@ def reasons(plan: Plan, value_of: Callable[[str], float]) -> tuple[Reason, ...]:
     told = sorted(((_distance(item, value_of), item) for item in plan.explained), key=lambda pair: -_size(*pair))
     kept: dict[str, Reason] = {}
     for distance, item in told:
-        if item.metric in kept or len(kept) == _AT_MOST or (kept and _size(distance, item) <= _REACH):
+        name = item.told_as or item.metric
+        if name in kept or len(kept) == _AT_MOST or (kept and _size(distance, item) <= _REACH):
             continue
-        kept[item.metric] = _reason(item, distance, value_of)
+        kept[name] = _reason(item, name, distance, value_of)
     return tuple(kept.values())
 
 
@@ -35,7 +36,7 @@ def _size(distance: float, item: Explained) -> float:
     return distance if item.only_more else abs(distance)
 
 
-def _reason(item: Explained, distance: float, value_of: Callable[[str], float]) -> Reason:
+def _reason(item: Explained, name: str, distance: float, value_of: Callable[[str], float]) -> Reason:
     level, spread = value_of(item.level), value_of(item.spread)
     if item.count is not None:
         spread = math.sqrt(spread * spread + 0.25 / max(value_of(item.count), 1.0))
@@ -50,7 +51,7 @@ def _reason(item: Explained, distance: float, value_of: Callable[[str], float]) 
     elif item.log_scale is not None:
         low, high = _unlog(max(low, 0.0), item.log_scale), _unlog(max(high, 0.0), item.log_scale)
     return Reason(
-        metric=item.metric,
+        metric=name,
         value=value_of(item.metric),
         expected_low=low,
         expected_high=high,

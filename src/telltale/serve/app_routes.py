@@ -15,6 +15,7 @@ from telltale.serve.edge import Edge
 from telltale.serve.route_context import RouteContext
 from telltale.serve.route_paths import check_path, could_be_one
 from telltale.serve.struct_bodies import read_body, read_query
+from telltale.telemetry.forbidden import content_check
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,7 +33,12 @@ def app_routes(edge: Edge, kernel_paths: Iterable[str]) -> list[HTTPRouteHandler
     check_routes(edge.apps, kernel_paths)
     context = RouteContext(edge)
     return [
-        _handler(route, context, limit=route.max_body_bytes or edge.settings.max_body_bytes)
+        _handler(
+            route,
+            context,
+            limit=route.max_body_bytes or edge.settings.max_body_bytes,
+            check=content_check(app.events),
+        )
         for app in edge.apps.values()
         for route in app.routes
     ]
@@ -55,9 +61,13 @@ def check_routes(apps: Mapping[str, App], kernel_paths: Iterable[str]) -> None:
             taken.append((route.method, route.path, app.name))
 
 
-def _handler(route: Route, context: RouteContext, *, limit: int) -> HTTPRouteHandler:
+def _handler(
+    route: Route, context: RouteContext, *, limit: int, check: Callable[[bytes], None] | None
+) -> HTTPRouteHandler:
     names = check_path(route.path, where="route")
-    decode: Callable[[bytes], Any] | None = None if route.body is None else msgspec.json.Decoder(route.body).decode
+    decode: Callable[[bytes], Any] | None = None
+    if route.body is not None:
+        decode = _decoder(route.body, check)
 
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         asked = RouteRequest(
@@ -77,6 +87,19 @@ def _handler(route: Route, context: RouteContext, *, limit: int) -> HTTPRouteHan
         request_max_body_size=None,  # the limit is the route's, and its message names it
         name=f"{route.method} {route.path}",
     )(handle)
+
+
+def _decoder(kind: type, check: Callable[[bytes], None] | None) -> Callable[[bytes], Any]:
+    """Decodes bodies; those with a column that could hold content are refused first, as everywhere else."""
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
+    if check is None:
+        return decode
+
+    def checked(body: bytes) -> Any:
+        check(body)
+        return decode(body)
+
+    return checked
 
 
 async def _read(request: Request[Any, Any, Any], decode: Callable[[bytes], Any], kind: type | None, limit: int) -> Any:

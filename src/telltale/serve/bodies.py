@@ -10,6 +10,7 @@ from telltale.contract.schema import Column, EventSchema
 from telltale.serve.body_faults import explain_fault
 from telltale.serve.body_times import parse_time
 from telltale.serve.struct_bodies import UNREADABLE
+from telltale.telemetry.forbidden import content_check
 
 _astuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
 
@@ -28,7 +29,7 @@ class BodyReader:
 
     A body is one object with a number for each column, or `{"rows": [...]}` with several such objects, oldest first,
     of which the last is decided. Beside the columns it may have a time, an entity, and `explain`; other keys are
-    ignored.
+    ignored, but for columns that could hold content: those are refused, so that nobody goes on sending them.
 
     Args:
         schema: the event: ranges, names of time and entity.
@@ -45,6 +46,7 @@ class BodyReader:
         self._entities = tuple(
             name for name in dict.fromkeys((schema.entity or "entity", "entity")) if name not in taken
         )
+        self._check_content = content_check([schema])
         # Then a body without a single value would decode too: what it says nothing of cannot be filled from it.
         self._may_be_empty = nullable >= set(self._columns)
         row = self._struct("Row", with_columns=True)
@@ -56,8 +58,11 @@ class BodyReader:
 
         Raises:
             UsageError: it is not JSON.
-            SchemaError: a column is missing, of the wrong type or out of range; or the time cannot be read.
+            SchemaError: a column is missing, of the wrong type or out of range; the time cannot be read; or there is a
+                column that could hold content.
         """
+        if self._check_content is not None:
+            self._check_content(body)
         try:
             parts = _astuple(self._decode_row(body))
         except UNREADABLE as error:

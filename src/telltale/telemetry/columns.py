@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from telltale.contract.errors import SchemaError
 from telltale.contract.schema import Column, EventSchema
+from telltale.telemetry.forbidden import refuse_forbidden
 from telltale.telemetry.raw_rows import RawRows
 from telltale.telemetry.values import as_floats
 
@@ -25,6 +26,12 @@ class Roles:
     measured: tuple[Column, ...]
     ignored: dict[str, str]
 
+    @property
+    def used(self) -> frozenset[str]:
+        """The columns that are read."""
+        named = {self.time, self.entity, self.label, *(column.name for column in self.measured)}
+        return frozenset(name for name in named if name is not None)
+
 
 def assign_roles(schema: EventSchema, raw: RawRows, *, columns: tuple[str, ...] | None, require_time: bool) -> Roles:
     """Decide what each column is for.
@@ -40,13 +47,7 @@ def assign_roles(schema: EventSchema, raw: RawRows, *, columns: tuple[str, ...] 
     """
     names = raw.columns
     where = f"{raw.source}: event {schema.name}"
-    forbidden = [name for name in names if name in schema.forbidden]
-    if forbidden:
-        raise SchemaError(
-            f"columns {forbidden} could hold content, and such events are not taken",
-            where=where,
-            mend="Remove the columns at the source.",
-        )
+    refuse_forbidden(schema, names, where=where)
     time = _first(names, (schema.time, *schema.time_aliases))
     label = _first(names, (*((schema.label,) if schema.label else ()), *schema.label_aliases))
     entity = schema.entity if schema.entity in names else None

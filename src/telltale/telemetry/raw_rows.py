@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -56,12 +56,22 @@ class RawRows:
         """The source's columns, without `LINE`."""
         return tuple(name for name in self.frame.columns if name != LINE)
 
-    def raw_texts(self, indices: Sequence[int]) -> list[str]:
-        """The rows at these positions as text: a CSV line where the source is text, else a JSON object."""
-        rows = self.frame.drop(LINE)[list(indices)].rows() if indices else []
+    def raw_texts(self, indices: Sequence[int], *, columns: Collection[str] | None = None) -> list[str]:
+        """The rows at these positions as text: a CSV line where the source is text, else a JSON object.
+
+        `columns` are those that may be kept; None for all. The place of another in a CSV line stays empty.
+        """
+        names = self.columns
+        rows = self.frame.select(names)[list(indices)].rows() if indices else []
+        kept = [columns is None or name in columns for name in names]
         if self.is_text:
-            return [cut(_csv_line(row)) for row in rows]
-        return [cut(json.dumps(dict(zip(self.columns, row, strict=True)), default=str)) for row in rows]
+            return [
+                cut(_csv_line([value if keep else "" for value, keep in zip(row, kept, strict=True)])) for row in rows
+            ]
+        return [
+            cut(json.dumps({n: value for n, value, keep in zip(names, row, kept, strict=True) if keep}, default=str))
+            for row in rows
+        ]
 
 
 def cut(text: str) -> str:
@@ -183,7 +193,7 @@ def _series(name: str, values: list[object]) -> pl.Series:
     return pl.Series(name, values, dtype=dtype, strict=False)
 
 
-def _csv_line(row: tuple[object, ...]) -> str:
+def _csv_line(row: Sequence[object]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(["" if value is None else value for value in row])
     return line.getvalue()

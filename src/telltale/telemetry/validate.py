@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 import polars as pl
+from msgspec.structs import replace
 
 from telltale.contract.schema import Column, EventSchema
 from telltale.telemetry.columns import Roles, assign_roles
@@ -44,6 +45,9 @@ def check_rows(
 ) -> Checked:
     """Check rows against an event's schema, row by row; nothing is dropped, filled or clipped.
 
+    Of events with forbidden columns a row set aside keeps no more than its declared columns, and a line that cannot be
+    read nothing.
+
     A row is quarantined where a value is missing, of the wrong type, NaN, infinite or out of range; where the time
     cannot be read or the label is not 0 or 1; where a good row before it has the same entity, time and key; and where
     time goes back by more than the schema's `lateness_s` within the source and entity. Time is compared within one source
@@ -70,12 +74,15 @@ def check_rows(
     if roles.time is not None:
         frame = _check_order(frame, schema, roles, reasons)
     indices = sorted(reasons)
-    bad = zip(raw.frame[LINE][indices], indices, raw.raw_texts(indices), strict=True)
+    # Where content is forbidden, a row set aside must not keep any either.
+    keeps = None if not schema.forbidden else roles.used
+    bad = zip(raw.frame[LINE][indices], indices, raw.raw_texts(indices, columns=keeps), strict=True)
     quarantined = [Quarantined(line=line, reason="; ".join(reasons[at]), raw=text) for line, at, text in bad]
+    unreadable = raw.unreadable if not schema.forbidden else [replace(row, raw="") for row in raw.unreadable]
     return Checked(
         frame=sort_checked(frame.drop("@row")),
         columns=tuple(column.name for column in roles.measured),
-        quarantined=tuple(sorted([*quarantined, *raw.unreadable], key=lambda row: row.line)),
+        quarantined=tuple(sorted([*quarantined, *unreadable], key=lambda row: row.line)),
         ignored=roles.ignored,
         n_read=len(raw.frame) + len(raw.unreadable),
     )

@@ -62,10 +62,10 @@ def judge_choose(task: Task, runtime: ChooseRuntime, frame: pl.DataFrame) -> Jud
     known = np.isfinite(costs).all(axis=1)
     n = int(known.sum())
     if n == 0:
-        return Judged(verdict=judge(task.targets, {}, n=0, n_positive=0), metrics={})
+        return Judged(verdict=judge(task.targets, {}, n=0, n_positive=None), metrics={})
     chosen = runtime.costs_of(frame).argmin(axis=1)[known]
     metrics = choice_metrics(costs[known], chosen, groups=_groups(frame.filter(pl.Series(known))))
-    return Judged(verdict=judge(task.targets, metrics, n=n, n_positive=n), metrics=metrics)
+    return Judged(verdict=judge(task.targets, metrics, n=n, n_positive=None), metrics=metrics)
 
 
 def measured_costs(runtime: ChooseRuntime, frame: pl.DataFrame) -> Floats:

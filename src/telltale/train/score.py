@@ -48,7 +48,7 @@ def judge_score(task: Task, runtime: ScoreRuntime, frame: pl.DataFrame) -> Judge
     """What the gate says of a version on rows it was not trained on; without labels, that there is no evidence."""
     labels = labels_of(frame) if not frame.is_empty() else None
     if labels is None:
-        return Judged(verdict=judge(task.targets, {}, n=frame.height, n_positive=0), metrics={})
+        return Judged(verdict=judge(task.targets, {}, n=0, n_positive=0), metrics={})
     known = labels >= 0
     scores = runtime.score_frame(frame)
     result = detection_metrics(labels[known], scores[known], runtime.threshold)

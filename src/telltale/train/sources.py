@@ -73,17 +73,17 @@ def rows_from_checked(kind: str, checked: Checked, task: Task, *, where: str) ->
     A task that judges by labels trains on all rows where there are none: nobody could say how well it does.
     """
     frame = checked.frame
-    is_labelled = LABEL in frame.columns and frame[LABEL].null_count() < frame.height
-    if is_labelled or not training_of(task.kind).judges_labels:
-        train, held_out = hold_out(frame, task.split)
-    else:
-        train, held_out = frame, frame[:0]
-    if train.is_empty():
+    if frame.is_empty():
         raise NotEnoughDataError(
             f"none of {checked.n_read} rows can be used",
             where=where,
             mend="See the reasons with `telltale validate`.",
         )
+    is_labelled = LABEL in frame.columns and frame[LABEL].null_count() < frame.height
+    if is_labelled or not training_of(task.kind).judges_labels:
+        train, held_out = hold_out(frame, task.split)
+    else:
+        train, held_out = frame, frame[:0]
     return TrainingRows(
         kind="store" if kind == "store" else "simulated" if kind == "simulated" else "file",
         train=train,

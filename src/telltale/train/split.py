@@ -13,6 +13,8 @@ from telltale.telemetry.frames import ENTITY, TIME
 
 N_FOLDS = 4
 _LEAST_ROWS = 100
+# The gap takes no more than one in so many of the rows before it.
+_GAP_OF_ROWS = 10
 # Without event time, rows are cut into this many runs per fold, so that each fold sees the start and the end.
 _RUNS_PER_FOLD = 3
 
@@ -46,14 +48,20 @@ def _hold_out_last(frame: pl.DataFrame, split: LastShare) -> tuple[pl.DataFrame,
         )
     if frame[TIME].null_count():
         cut = round(frame.height * (1.0 - split.share))
-        return frame[: cut - split.gap_rows], frame[cut:]
+        return frame[: cut - min(split.gap_rows, cut // _GAP_OF_ROWS)], frame[cut:]
     moments = frame[TIME].sort()
     cut_at = moments[min(round(len(moments) * (1.0 - split.share)), len(moments) - 1)]
     before = frame.filter(pl.col(TIME) < cut_at)
-    if split.gap_rows:
-        from_end = pl.int_range(pl.len()).reverse().over(ENTITY)
-        before = before.filter(from_end >= split.gap_rows)
-    return before, frame.filter(pl.col(TIME) >= cut_at)
+    if before.is_empty():
+        raise NotEnoughDataError(
+            f"no row is left to train on: of {frame.height}, none lies before the moment from which the last "
+            f"{split.share:.0%} are kept back to judge on ({cut_at:%Y-%m-%d %H:%M:%S} UTC)",
+            where="train",
+            mend="Give rows of more moments.",
+        )
+    gap = (pl.len() // _GAP_OF_ROWS).clip(upper_bound=split.gap_rows)
+    from_end = pl.int_range(pl.len()).reverse()
+    return before.filter((from_end >= gap).over(ENTITY)), frame.filter(pl.col(TIME) >= cut_at)
 
 
 def _hold_out_entities(frame: pl.DataFrame, split: ByEntity) -> tuple[pl.DataFrame, pl.DataFrame]:

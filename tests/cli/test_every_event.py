@@ -1,0 +1,135 @@
+"""Every event of every installed app, by the commands a person types: made up, checked, stored, written out, answered."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from telltale.cli import main
+from telltale.contract.app import App, Task
+from telltale.contract.schema import EventSchema
+from telltale.home.apps import installed_apps
+from telltale.models.estimators import estimator_named, missing_modules
+from telltale.telemetry.files import read_rows
+
+pytestmark = pytest.mark.slow
+
+EVENTS = [(app, event) for app in installed_apps().values() for event in app.events]
+READ = [(app, task) for app in installed_apps().values() for task in app.tasks]
+N_ROWS = 240
+
+
+def _event_name(value: object) -> str:
+    return getattr(value, "name", str(value))
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def telltale(capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+    """Runs a command with --json; its exit status and its document."""
+
+    def run(*arguments: str) -> tuple[int, dict[str, Any]]:
+        status = main([*arguments, "--json"])
+        document: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return status, document
+
+    return run
+
+
+def file_of(schema: EventSchema, name: str = "rows") -> str:
+    has_lists = any(column.dtype in {"floats", "strs"} for column in schema.columns)
+    return f"{name}.{'ndjson' if has_lists else 'csv'}"
+
+
+def rows_of(schema: EventSchema) -> int:
+    """Few, and as many as the event asks of a file."""
+    return max(N_ROWS, 0 if schema.demands is None else schema.demands.least_rows)
+
+
+def quickest(task: Task) -> str:
+    """An estimator that is trained in a second."""
+    cheap = [name for name in task.estimators if not estimator_named(name).traits.is_costly]
+    quick = [name for name in cheap if not missing_modules(estimator_named(name))]
+    preferred = ("robust_z", "logistic_regression", "linear_outcomes", "popular", "seasonal_naive")
+    return next((name for name in preferred if name in quick), quick[0])
+
+
+@pytest.mark.parametrize(("app", "event"), EVENTS, ids=_event_name)
+def test_made_up_rows_are_whole_are_stored_once_and_come_back_from_every_format(
+    telltale: Any, app: App, event: EventSchema
+) -> None:
+    address, file, n = f"{app.name}/{event.name}", file_of(event), rows_of(event)
+
+    assert telltale("simulate", address, "-o", file, "--rows", str(n))[1]["n"] == n
+    status, checked = telltale("validate", address, file)
+    assert (status, checked["accepted"], checked["quarantined"]) == (0, n, 0), checked
+
+    status, first = telltale("ingest", address, file)
+    assert (status, first["stored"], first["already_stored"], first["quarantined"]) == (0, n, 0, 0)
+    status, second = telltale("ingest", address, file)
+    assert (status, second["stored"], second["already_stored"], second["quarantined"]) == (0, 0, n, 0)
+
+    for suffix in ("csv", "ndjson", "parquet"):
+        out = f"out.{suffix}"
+        assert telltale("export", address, "-o", out)[1]["n"] == n
+        status, again = telltale("validate", address, out)
+        assert (status, again["accepted"], again["quarantined"]) == (0, n, 0), (suffix, again)
+        assert again["columns"] == first["columns"]
+        assert telltale("ingest", address, out)[1]["already_stored"] == n, f"{suffix} is not what was stored"
+
+
+@pytest.mark.parametrize(("app", "event"), EVENTS, ids=_event_name)
+def test_a_file_with_a_row_too_few_or_a_wrong_value_loses_that_row_alone(
+    telltale: Any, app: App, event: EventSchema
+) -> None:
+    address, file = f"{app.name}/{event.name}", file_of(event)
+    telltale("simulate", address, "-o", "rows.ndjson", "--rows", "60")
+    lines = Path("rows.ndjson").read_text(encoding="utf-8").splitlines()
+    needed = next(column.name for column in event.columns if not column.nullable or event.any_numeric)
+    lacking = {name: value for name, value in json.loads(lines[3]).items() if name != needed}
+    wrong = json.loads(lines[5]) | {needed: {"not": "a value"}}
+    timeless = json.loads(lines[7]) | {event.time: "yesterday"}
+    lines[3], lines[5], lines[7] = map(json.dumps, (lacking, wrong, timeless))
+    Path("broken.ndjson").write_text("\n".join([*lines, "{"]), encoding="utf-8")
+
+    status, checked = telltale("validate", address, "broken.ndjson")
+
+    assert status == 1
+    assert file
+    assert [row["line"] for row in checked["reasons"]] == [4, 6, 8, 61], checked["reasons"]
+    assert needed in checked["reasons"][0]["reason"]
+    assert needed in checked["reasons"][1]["reason"]
+    assert event.time in checked["reasons"][2]["reason"]
+    _, stored = telltale("ingest", address, "broken.ndjson")
+    assert (stored["stored"], stored["quarantined"]) == (57, 4)
+
+
+@pytest.mark.parametrize(("app", "task"), READ, ids=_event_name)
+def test_a_file_of_what_a_task_reads_is_answered_by_its_champion(telltale: Any, app: App, task: Task) -> None:
+    address, event = f"{app.name}/{task.name}", app.event(task.event)
+    file = file_of(event)
+    status, trained = telltale("train", address, "--estimator", quickest(task))
+    assert status == (1 if trained["verdict"] == "fail" else 0)
+    assert telltale("promote", address, *(["--override"] if status else []))[0] == 0
+    n = rows_of(event)
+    telltale("simulate", f"{app.name}/{event.name}", "-o", file, "--rows", str(n), "--seed", "9")
+
+    status, told = telltale("score", address, "--data", file, "-o", "answers.csv")
+
+    assert (status, told["n"], told["n_quarantined"]) == (0, n, 0)
+    answers = pl.read_csv("answers.csv")
+    assert answers.height == told["n_answers"] > 0
+    assert answers["version"].unique().to_list() == [f"{address}@1"]
+    if task.kind in {"score", "choose", "segment"}:
+        assert answers.height == n
+        assert {"entity", "time", "version"} < set(answers.columns)
+    else:
+        assert set(answers["entity"].cast(pl.String)) <= set(read_rows(Path(file)).frame[event.entity].cast(pl.String))
