@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -71,6 +72,10 @@ def _in_own_process(name: str, *, quick: bool) -> dict[str, Any]:
     """One benchmark in a process of its own: what one leaves in memory must not weigh on the next."""
     _tell(f"== {name}")
     more = ["--quick"] if quick else ["--grid"] if "grid" in BENCHMARKS[name].options else []
+    data_set = BENCHMARKS[name].data_set
+    folder = Path(os.environ.get("TELLTALE_DATA", "")) / data_set
+    if data_set and "TELLTALE_DATA" in os.environ and folder.is_dir():
+        more += ["--data", str(folder)]
     command = [sys.executable, "-m", "benchmarks", name, "--json", *more]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode:

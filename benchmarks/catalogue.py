@@ -41,12 +41,14 @@ class Benchmark:
         shown: metrics in tables and pictures, the leading one first.
         lower_is_better: those of them.
         options: fields of `Asked` it takes beside `quick`.
+        data_set: the folder of real data it is about, below TELLTALE_DATA; `all` runs on it where it is there.
     """
 
     title: str
     shown: tuple[str, ...]
     lower_is_better: frozenset[str] = frozenset()
     options: frozenset[str] = frozenset()
+    data_set: str = ""
 
 
 BENCHMARKS = {
@@ -61,6 +63,7 @@ BENCHMARKS = {
         shown=("regret_20MBs", "regret_100MBs", "regret_500MBs", "policy_us_per_block"),
         lower_is_better=frozenset({"regret_20MBs", "regret_100MBs", "regret_500MBs", "policy_us_per_block"}),
         options=frozenset({"data", "test"}),
+        data_set="compression_corpora",
     ),
     "hand": Benchmark(
         title="Hand-written logistic regression and decision tree beside scikit-learn's",

@@ -38,7 +38,9 @@ def write_report(path: Path, results: Sequence[Result], *, quick: bool) -> None:
 def _section(result: Result, picture: str) -> Iterator[str]:
     benchmark = BENCHMARKS[result.benchmark]
     yield f"## {result.benchmark}\n"
-    yield f"{benchmark.title}. Data: {result.data}; cases: {result.cases}.\n"
+    # A folder's name says what it holds; where it lies is the machine's own matter.
+    data = Path(result.data).name if "/" in result.data else result.data
+    yield f"{benchmark.title}. Data: {data}; cases: {result.cases}.\n"
     yield from _table(*methods_table(result.rows, benchmark.shown))
     yield f"![{result.benchmark}: {', '.join(benchmark.shown)} of each method]({picture})\n"
     if result.comparisons:

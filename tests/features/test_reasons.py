@@ -88,3 +88,20 @@ def test_a_jump_within_the_expected_level_is_told_against_the_rows_before(checke
     assert [(reason.metric, reason.against) for reason in found] == [("heat", "rows before")]
     assert 70 < found[0].expected_low < 82 < found[0].expected_high < 115
     assert found[0].distance > 3
+
+
+@pytest.mark.parametrize("last", [90.0, None])
+def test_a_column_that_was_filled_is_told_under_its_own_name(checked_frame: CheckedFrame, last: float | None) -> None:
+    rng = np.random.default_rng(0)
+    values = [float(x) if rng.random() > 0.2 else None for x in rng.normal(50, 2, 600)]
+    draft = PlanDraft(checked_frame({"ms": values}), ("ms",))
+    deviation = draft.deviation(draft.fill("ms", 3))
+    draft.change(deviation, window=4)
+    plan = draft.finish(deviation)
+    compiled = CompiledPlan(plan)
+
+    slots = compiled.run([[50.0], [90.0], [last]], [0.0] * 3, "")
+    found = reasons(plan, lambda name: compiled.value(slots, name))
+
+    assert [reason.metric for reason in found] == ["ms"]
+    assert found[0].value == 90.0

@@ -4,13 +4,14 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
 from telltale.contract.errors import SchemaError
 from telltale.contract.schema import Column, EventSchema
 from telltale.telemetry.csv_rows import parse_csv
-from telltale.telemetry.files import RawRows, read_rows, rows_from_objects
+from telltale.telemetry.files import RawRows, parse_ndjson, read_rows, rows_from_objects
 from telltale.telemetry.frames import ENTITY, KEY, LABEL, LINE, RESERVED, TIME, measured_columns
 from telltale.telemetry.validate import Checked, check_rows
 
@@ -226,6 +227,27 @@ def test_missing_column_is_named_with_what_is_there() -> None:
 def test_forbidden_column_refuses_the_whole_source() -> None:
     with pytest.raises(SchemaError, match=r"\['body'\] could hold content.*Remove the columns at the source"):
         check_rows(SCHEMA, _objects({}, {"body": None}), require_time=True)
+
+
+@pytest.mark.parametrize("name", ["BODY", "Body", " body "])
+def test_forbidden_column_is_known_however_it_is_written(name: str) -> None:
+    with pytest.raises(SchemaError, match="could hold content"):
+        check_rows(SCHEMA, _objects({}, {name: 1}), require_time=True)
+
+
+def test_rows_set_aside_keep_what_they_were_beside_the_declared_columns_only_where_nothing_is_forbidden() -> None:
+    open_schema = msgspec.structs.replace(SCHEMA, forbidden=())
+    lines = b'{"timestamp": 1, "count": "x", "rate": 0.5, "remark": "private"}\n{"rate": "private'
+    table = b"timestamp,count,rate,remark\n1,x,0.5,private\n2,private\n"
+
+    for raw in (parse_ndjson(lines), parse_csv(table, source="t")):
+        kept = [row.raw for row in check_rows(SCHEMA, raw, require_time=True).quarantined]
+        whole = [row.raw for row in check_rows(open_schema, raw, require_time=True).quarantined]
+
+        assert len(kept) == 2
+        assert "x" in kept[0]
+        assert "private" not in "".join(kept)
+        assert all("private" in text for text in whole)
 
 
 def test_time_is_needed_where_asked_for_and_null_where_not() -> None:

@@ -1,6 +1,5 @@
 """What commands print: JSON for machines on standard output, tables for people, progress on standard error."""
 
-import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,12 +86,3 @@ def progress_bar(*, quiet: bool = False) -> Iterator[ProgressCallback]:
             shown.update(bars[what], completed=done, total=of)
 
         yield report
-
-
-def percent(value: object) -> str:
-    """A share as a percentage, "-" where it is not defined.
-
-    >>> percent(0.9531), percent(None)
-    ('95.3 %', '-')
-    """
-    return f"{value * 100:.1f} %" if isinstance(value, float) and math.isfinite(value) else "-"

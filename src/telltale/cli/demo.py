@@ -77,7 +77,8 @@ def _train(home: Home, app: App, task: Task, *, quiet: bool) -> dict[str, object
     with progress_bar(quiet=quiet) as progress:
         trained = home.train(address, actor="demo", simulation=Simulation(), progress=progress)
     for name in hindered if not quiet else ():
-        say(f"{name} {hindered[name]}, so this is {trained.manifest.estimator}.")
+        mend = "pip install 'telltale-loop[neural]'"
+        say(f"{name} {hindered[name]} ({mend}), so this is {trained.manifest.estimator}.")
     number, outcome = trained.version.number, trained.version.outcome
     evaluation, runtime = home.evaluate(address, reference=str(number))
     directory = home.folder.path / "evaluation" / app.name / task.name

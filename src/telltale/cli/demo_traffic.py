@@ -70,9 +70,9 @@ def example_body(app: App, task: Task) -> dict[str, Any]:
     if task.ranking is not None or task.forecasting is not None:
         entity = frame[ENTITY][0]
         return {schema.entity or "entity": entity} | ({"top_k": 3} if task.ranking is not None else {"horizon": 3})
-    row = frame.select(column.name for column in schema.columns if column.dtype in {"float", "int"}).row(0, named=True)
-    measured = set(task.choices.columns()) if task.choices is not None else set()
-    return {name: value for name, value in row.items() if value is not None and name not in measured}
+    # What may be missing is left out: most of it is known only afterwards.
+    needed = [column.name for column in schema.columns if column.dtype in {"float", "int"} and not column.nullable]
+    return frame.select(needed).row(0, named=True)
 
 
 def post(url: str, body: bytes) -> Any:

@@ -7,13 +7,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from telltale.cli.console import AsJson, facts, next_step, out, percent, print_json, say, table
+from telltale.cli.console import AsJson, facts, next_step, out, print_json, say, table
 from telltale.cli.training import Task
 from telltale.home import open_home
 from telltale.home.apps import find_task
 
 Number = Annotated[str, typer.Option("--version", help="Number, role or label.")]
 Reason = Annotated[str, typer.Option(help="Why, for the history.")]
+_SHOWN = 2  # figures in the table: the first that the task asks for
 
 
 def list_versions(task: Task, as_json: AsJson = False) -> int:
@@ -24,6 +25,9 @@ def list_versions(task: Task, as_json: AsJson = False) -> int:
     if as_json:
         print_json({"versions": versions})
         return 0
+    from telltale.evaluate.wording import figure_name, figure_text
+
+    asked = [target.metric for target in found.targets[:_SHOWN]]
     rows = [
         (
             str(version.number),
@@ -31,15 +35,15 @@ def list_versions(task: Task, as_json: AsJson = False) -> int:
             version.outcome,
             version.estimator,
             version.data_kind,
-            percent(version.metrics.get("precision")),
-            percent(version.metrics.get("recall")),
+            *(figure_text(metric, version.metrics.get(metric)) for metric in asked),
             f"{version.created_at:%Y-%m-%d %H:%M}",
             "pinned" if version.pinned else "removed" if version.removed_at else "",
         )
         for version in versions
     ]
-    columns = ("version", "role", "gate", "model", "trained on", "precision", "recall", "made (UTC)", "")
-    out.print(table("", columns, rows, right=("version", "precision", "recall")))
+    names = [figure_name(metric) for metric in asked]
+    columns = ("version", "role", "gate", "model", "trained on", *names, "made (UTC)", "")
+    out.print(table("", columns, rows, right=("version", *names)))
     next_step(f"telltale promote {task} --version N" if versions else f"telltale train {task}")
     return 0
 

@@ -126,5 +126,5 @@ def draw_threshold_analysis(
     axes.axvline(threshold, color=INK, linewidth=1.4, linestyle=":", label=f"threshold {threshold:.4g}")
     label_axes(axes, x="threshold", y="rate")
     show_shares(axes, which="y")
-    show_legend(axes, below=True)
+    show_legend(axes, below=True, columns=2)
     return save(figure, directory / "threshold_analysis.png")

@@ -81,14 +81,14 @@ def mark_point(axes: "Axes", x: float, y: float, *, label: str) -> None:
     )
 
 
-def show_legend(axes: "Axes", *, below: bool = False) -> None:
-    """A quiet legend: inside where it hides least, or below the axes where curves fill them."""
+def show_legend(axes: "Axes", *, below: bool = False, columns: int = 4) -> None:
+    """A quiet legend: inside where it hides least, or below the axes where curves fill them, in so many columns."""
     if below:
         axes.legend(
             fontsize=9,
             frameon=False,
             labelcolor=INK,
-            ncols=4,
+            ncols=columns,
             columnspacing=1.4,
             handlelength=1.8,
             loc="upper center",

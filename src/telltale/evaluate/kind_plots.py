@@ -9,6 +9,7 @@ from telltale.evaluate.figures import AMBER, ANOMALOUS, INK, NORMAL, label_axes,
 from telltale.evaluate.wording import figure_name, figure_text
 
 METRICS_PLOT = "figures.png"
+METRICS_CAPTION = "Every figure with its 95 % interval, beside what is asked of it."
 
 
 def write_metrics_plot(

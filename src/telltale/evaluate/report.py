@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from telltale.contract.verdict import Measured, TargetResult, Verdict
+from telltale.evaluate.kind_plots import METRICS_CAPTION, METRICS_PLOT
 from telltale.evaluate.plots import CAPTIONS
 from telltale.evaluate.report_style import STYLE
 from telltale.evaluate.wording import (
@@ -164,7 +165,7 @@ def _scale(result: TargetResult) -> str:
 def _plots(images: Mapping[str, Path]) -> str:
     figures = []
     for name, file in images.items():
-        caption = CAPTIONS.get(name, "")
+        caption = METRICS_CAPTION if name == METRICS_PLOT else CAPTIONS.get(name, "")
         source = f"data:image/png;base64,{b64encode(file.read_bytes()).decode('ascii')}"
         figures.append(
             f'<figure><img src="{source}" alt="{escape(caption or name)}">'

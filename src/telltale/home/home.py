@@ -156,7 +156,9 @@ class Home:
                     where=reference,
                     mend="Name the task that it was trained for, or another directory.",
                 )
-            return reference, runtime_of(bundle, threshold=threshold)
+            runtime = runtime_of(bundle, threshold=threshold)
+            runtime.self_test()  # no registry says what its files should be, and whether they belong together
+            return reference, runtime
         version = self._resolve(app, found, reference)
         return version.reference, load_runtime(version.path, expected=version.files, threshold=threshold)
 

@@ -53,49 +53,51 @@ def save_bundle(directory: Path, manifest: Manifest, parts: Parts, trained_rows:
     return hash_bundle(directory)
 
 
-def hash_bundle(directory: Path) -> BundleFiles:
+def hash_bundle(directory: Path, *, where: str = "") -> BundleFiles:
     """The hashes of the files that are there. Raises BundleError where there is no bundle."""
     found = [directory / name for name in (ARRAYS, MANIFEST, MODEL, NAMES) if (directory / name).is_file()]
     if directory / MANIFEST not in found:
-        raise BundleError("there is no manifest.json", where=str(directory), mend="Name a bundle's directory.")
+        raise BundleError("there is no manifest.json", where=where or str(directory), mend="Name a bundle's directory.")
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
     whole = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
     return BundleFiles(sha256=hashlib.sha256(whole.encode()).hexdigest(), files=files)
 
 
-def load_bundle(directory: Path, *, expected: Mapping[str, str] | None = None) -> Bundle:
+def load_bundle(directory: Path, *, expected: Mapping[str, str] | None = None, where: str = "") -> Bundle:
     """Read a bundle.
 
     Args:
         directory: where it is.
         expected: the SHA-256 of each file, from the registry; None to take the files as they are.
+        where: what errors call it; the directory by default, which is nobody's business beyond this machine.
 
     Raises:
         BundleError: a file is missing, changed, broken or of a newer format; the message names it.
     """
-    found = hash_bundle(directory).files
+    told = where or str(directory)
+    found = hash_bundle(directory, where=told).files
     if expected is not None:
         for name in sorted(expected.keys() | found.keys()):
             if found.get(name) != expected.get(name):
                 fault = "is missing" if name not in found else "is not what was registered"
                 raise BundleError(
                     f"{name} {fault}",
-                    where=str(directory),
+                    where=told,
                     mend="Restore the file from a backup, or roll back to another version and train again.",
                 )
-    manifest = decode_manifest((directory / MANIFEST).read_bytes(), where=str(directory))
+    manifest = decode_manifest((directory / MANIFEST).read_bytes(), where=told)
     try:
         arrays = load((directory / ARRAYS).read_bytes())
     except (SafetensorError, OSError) as error:
-        raise BundleError(f"{ARRAYS} cannot be read", where=str(directory), mend="Restore or retrain it.") from error
+        raise BundleError(f"{ARRAYS} cannot be read", where=told, mend="Restore or retrain it.") from error
     trained_rows = arrays.pop(_TRAINED_ROWS, np.empty(0, dtype=np.uint64))
     onnx = (directory / MODEL).read_bytes() if MODEL in found else None
-    names = _names(directory) if NAMES in found else {}
+    names = _names(directory, told) if NAMES in found else {}
     return Bundle(manifest=manifest, parts=Parts(onnx=onnx, arrays=arrays, names=names), trained_rows=trained_rows)
 
 
-def _names(directory: Path) -> dict[str, tuple[str, ...]]:
+def _names(directory: Path, where: str) -> dict[str, tuple[str, ...]]:
     try:
         return msgspec.json.decode((directory / NAMES).read_bytes(), type=dict[str, tuple[str, ...]])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{NAMES} cannot be read", where=str(directory), mend="Restore or retrain it.") from error
+        raise BundleError(f"{NAMES} cannot be read", where=where, mend="Restore or retrain it.") from error

@@ -13,6 +13,7 @@ from telltale.models.grown_tree import LEAF, Criterion, Integers, Tree, impurity
 _WHERE: Final = "decision tree"
 # Values no further apart than this are one value, as in scikit-learn.
 _SAME_VALUE: Final = np.float32(1e-7)
+_SAME_MERIT: Final = 1e-12
 _PURE: Final = float(np.finfo(np.float64).eps)
 
 
@@ -172,10 +173,12 @@ def _best_splits(
         merit[is_barred] = -np.inf
         merit[:-1][values[1:] <= values[:-1] + _SAME_VALUE] = -np.inf
         here = np.maximum.reduceat(merit, level.starts)
-        better = np.flatnonzero(here > best)
+        # Sums in another order part what is equally good by a last bit: the first of such cuts is meant.
+        slack = np.where(np.isfinite(here), _SAME_MERIT * np.abs(here), 0.0)
+        better = np.flatnonzero(here > best + slack)
         if not len(better):
             continue
-        places = np.flatnonzero(merit == here[level.node])
+        places = np.flatnonzero(merit >= (here - slack)[level.node])
         first = places[np.searchsorted(level.node[places], better)]
         low, high = values[first].astype(np.float64), values[first + 1].astype(np.float64)
         cuts[better] = low / 2.0 + high / 2.0  # in float64, where there is room between any two float32

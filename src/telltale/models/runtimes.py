@@ -49,10 +49,10 @@ def runtime_of(bundle: Bundle, *, threshold: float | None = None) -> LoadedRunti
 
 
 def load_runtime(
-    directory: Path, *, expected: Mapping[str, str] | None = None, threshold: float | None = None
+    directory: Path, *, expected: Mapping[str, str] | None = None, threshold: float | None = None, where: str = ""
 ) -> LoadedRuntime:
-    """Load a bundle and make it ready to answer. Raises BundleError."""
-    return runtime_of(load_bundle(directory, expected=expected), threshold=threshold)
+    """Load a bundle and make it ready to answer; `where` as for `load_bundle`. Raises BundleError."""
+    return runtime_of(load_bundle(directory, expected=expected, where=where), threshold=threshold)
 
 
 def score_runtime(

@@ -226,4 +226,4 @@ class Worker:
 
 
 def _runtime(version: Version) -> LoadedRuntime:
-    return load_runtime(version.path, expected=version.files)
+    return load_runtime(version.path, expected=version.files, where=version.reference)

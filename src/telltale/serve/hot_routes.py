@@ -20,6 +20,8 @@ from telltale.serve.turns import Turns
 _JSON = [(b"content-type", b"application/json")]
 _NDJSON = [(b"content-type", b"application/x-ndjson")]
 _PROBLEM = [(b"content-type", PROBLEM_TYPE.encode())]
+# The rest of the body was not read: the connection cannot serve another request, and a client must know before it tries.
+_PROBLEM_AND_CLOSE = [*_PROBLEM, (b"connection", b"close")]
 _OK: MutableMapping[str, Any] = {"type": "http.response.start", "status": 200, "headers": _JSON}
 
 
@@ -120,7 +122,8 @@ async def send_answer(send: Send, status: int, body: bytes) -> None:
     if status == 200:
         await send(_OK)
     else:
-        await send({"type": "http.response.start", "status": status, "headers": _PROBLEM})
+        headers = _PROBLEM_AND_CLOSE if status == TooLargeError.status else _PROBLEM
+        await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

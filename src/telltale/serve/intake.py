@@ -1,7 +1,7 @@
 """Events by HTTP: checked, on disk, then acknowledged; scored from the store where the client asks for it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from time import perf_counter
 from typing import Any
@@ -18,7 +18,7 @@ from telltale.storage.instants import from_us
 from telltale.telemetry.event_rows import EventRow, event_rows, write_rows
 from telltale.telemetry.event_store import EventStore
 from telltale.telemetry.files import parse_ndjson
-from telltale.telemetry.raw_rows import RawRows, rows_from_objects
+from telltale.telemetry.raw_rows import Quarantined, RawRows, rows_from_objects
 from telltale.telemetry.validate import Checked, check_rows
 
 SOURCE = "http"
@@ -75,7 +75,7 @@ class Intake:
                 self._store.quarantine, app, schema.name, checked.quarantined, source=SOURCE, now=now
             )
             if not rows:
-                raise _nothing_taken(checked, where=f"{app}/{schema.name}")
+                raise _nothing_taken(checked.quarantined, where=f"{app}/{schema.name}")
         await asyncio.wrap_future(self._commits.submit(rows))
         n_new = sum(row.is_new is True for row in rows)
         tasks = tuple(score_with)
@@ -93,7 +93,10 @@ class Intake:
         self._commits.close()
 
     def _check(self, app: str, schema: EventSchema, body: bytes, now: datetime) -> tuple[Checked, list[EventRow]]:
-        checked = check_rows(schema, _raw_rows(body), require_time=True)
+        raw = _raw_rows(body)
+        if raw.frame.is_empty():  # to say which columns it lacks would tell nobody what is wrong
+            raise _nothing_taken(raw.unreadable, where=f"{app}/{schema.name}")
+        checked = check_rows(schema, raw, require_time=True)
         rows = event_rows(app, schema.name, checked.frame, checked.columns, source=SOURCE, now=now)
         return checked, list(rows)
 
@@ -124,8 +127,8 @@ def _raw_rows(body: bytes) -> RawRows:
     return rows_from_objects(decoded if isinstance(decoded, list) else [decoded])
 
 
-def _nothing_taken(checked: Checked, *, where: str) -> SchemaError:
-    told = "; ".join(f"line {row.line}: {row.reason}" for row in checked.quarantined[:_TOLD])
+def _nothing_taken(refused: Sequence[Quarantined], *, where: str) -> SchemaError:
+    told = "; ".join(f"line {row.line}: {row.reason}" for row in refused[:_TOLD]) or "there is none"
     return SchemaError(
         f"no row could be taken ({told})", where=where, mend="Mend the rows and send them again; nothing was stored."
     )

@@ -114,7 +114,7 @@ class LiveVersions:
 
     def _load(self, version: Version) -> Live:
         threshold = self._thresholds.get(f"{version.app}/{version.task}")
-        runtime = load_runtime(version.path, expected=version.files, threshold=threshold)
+        runtime = load_runtime(version.path, expected=version.files, threshold=threshold, where=version.reference)
         runtime.self_test()
         task = self._tasks[version.app, version.task]
         return live_task(task, version, runtime, log=self._log, events=self._events, new_id=self._new_id)

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from telltale.contract.errors import NotFoundError, TelltaleError
+from telltale.contract.errors import NotFoundError, TelltaleError, TooLargeError
 from telltale.monitor.predictions import StoredPrediction, prediction, recent_predictions
 from telltale.serve.app_routes import app_routes
 from telltale.serve.asgi_types import AsgiApplication
@@ -157,7 +157,9 @@ def _problem(_request: Request[Any, Any, Any], error: Exception) -> Response[Pro
         )
     else:
         problem = problem_of(error)
-    return Response(problem, status_code=problem.status, media_type=PROBLEM_TYPE)
+    # Of a body that is too long the rest was not read: the connection cannot serve another request.
+    headers = {"connection": "close"} if problem.status == TooLargeError.status else {}
+    return Response(problem, status_code=problem.status, media_type=PROBLEM_TYPE, headers=headers)
 
 
 def _detail(error: HTTPException) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from telltale.contract.errors import BundleError, TelltaleError
+from telltale.contract.errors import TelltaleError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 _logger = structlog.get_logger("telltale.serve.problems")
@@ -46,8 +46,7 @@ def problem_of(error: Exception) -> Problem:
         title=error.title,
         status=error.status,
         detail=error.what,
-        # Where its files lie on the server is nobody's business.
-        where="bundle" if isinstance(error, BundleError) else error.where,
+        where=error.where,
         mend=error.mend,
     )
 

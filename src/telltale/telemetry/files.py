@@ -35,6 +35,8 @@ FORMATS: Final[dict[str, FileFormat]] = {
     ".parquet": "parquet",
 }
 STANDARD_INPUT: Final = Path("-")
+# Broken text inside a string, and nesting that is too deep, have errors of their own.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def format_of(path: Path) -> FileFormat:
@@ -90,7 +92,7 @@ def parse_ndjson(data: bytes, *, source: str = "request body") -> RawRows:
     if data.lstrip()[:1] == b"[":
         try:
             return rows_from_objects(msgspec.json.decode(data, type=list[object]), source=source)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             raise UsageError(f"the list is not JSON ({error})", where=source, mend="Give one object a line.") from error
     decode = msgspec.json.Decoder().decode
     lines: list[int] = []
@@ -101,10 +103,10 @@ def parse_ndjson(data: bytes, *, source: str = "request body") -> RawRows:
             continue
         try:
             objects.append(decode(text))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             try:
                 objects.append(_decode_with_nan(text))
-            except ValueError:
+            except (ValueError, RecursionError):
                 raw = cut(text.decode(errors="replace").rstrip("\r"))
                 unreadable.append(Quarantined(line=line, reason=f"is not JSON: {error}", raw=raw))
                 continue

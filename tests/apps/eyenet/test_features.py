@@ -7,6 +7,7 @@ from telltale.apps.eyenet.features import NAMED, WINDOW_S, derive_plan
 from telltale.contract.plan import WindowStat
 from telltale.contract.simulation import Simulation
 from telltale.features.frame import feature_matrix, run_plan
+from telltale.features.reasons import reasons
 from telltale.features.window import CompiledPlan
 from telltale.telemetry.frames import ENTITY, TIME
 from telltale.train.sources import check_simulated
@@ -126,3 +127,10 @@ def test_the_task_answers_in_the_promised_names() -> None:
     assert ANOMALY.answer_names == {"decision": "is_anomaly", "score": "anomaly_score", "time": "timestamp"}
     assert ANOMALY.threshold == 0.5
     assert ANOMALY.estimators[0] == "lstm"
+
+
+def test_a_slow_answer_is_told_as_latency() -> None:
+    compiled = CompiledPlan(PLAN)
+    slots = compiled.run([(*USUAL[:4], 60.0)], [NOON_S], "web-1")
+
+    assert [reason.metric for reason in reasons(PLAN, lambda name: compiled.value(slots, name))] == ["latency"]

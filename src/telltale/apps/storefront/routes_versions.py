@@ -178,7 +178,7 @@ def rollback(context: RouteContext, request: RouteRequest) -> RolledBack:
     if before is not None and before.number == version.number:
         raise ConflictError("it is in production already", where=version.reference, mend="Name an earlier version.")
     # The present one goes on serving where this one cannot be loaded.
-    load_runtime(version.path, expected=version.files).self_test()
+    load_runtime(version.path, expected=version.files, where=version.reference).self_test()
     move: dict[str, Any] = {
         "actor": context.actor,
         "reason": asked.reason or f"POST /models/rollback to {version.label}",

@@ -1,0 +1,67 @@
+import contextlib
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telltale.cli import main
+from telltale.contract.app import App, Task
+from telltale.home.apps import installed_apps
+from telltale.models.estimators import estimator_named, missing_modules
+
+# Trained in a second or two, in this order of preference.
+_QUICK = ("robust_z", "logistic_regression", "linear_outcomes", "popular", "seasonal_naive")
+
+Command = Callable[..., tuple[int, dict[str, Any]]]
+
+
+def _quickest(task: Task) -> str:
+    there = [name for name in task.estimators if not missing_modules(estimator_named(name))]
+    return next((name for name in _QUICK if name in there), there[-1])
+
+
+def _run(home: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
+        patch.setenv("TELLTALE_HOME", str(home))
+        status = main([*arguments, "--json"])
+    document: dict[str, Any] = json.loads(told.getvalue())
+    return status, document
+
+
+@pytest.fixture(scope="session")
+def in_home() -> Command:
+    """Runs a command with --json in a home: its exit status and its document."""
+    return _run
+
+
+@pytest.fixture(scope="session")
+def quickest() -> Callable[[Task], str]:
+    """An estimator of a task that is trained in a second."""
+    return _quickest
+
+
+@pytest.fixture(scope="session")
+def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which every task of every app has a champion, trained by the quickest of its models. Not to be changed."""
+    home = tmp_path_factory.mktemp("every-task") / "home"
+    tasks: list[tuple[App, Task]] = [(app, task) for app in installed_apps().values() for task in app.tasks]
+    for app, task in tasks:
+        address = f"{app.name}/{task.name}"
+        status, trained = _run(home, "train", address, "--estimator", _quickest(task))
+        assert status == (1 if trained["verdict"] == "fail" else 0), trained
+        against = ["--override", "--reason", "only to be tried"] if status else []
+        assert _run(home, "promote", address, *against)[0] == 0
+    return home
+
+
+@pytest.fixture(scope="module")
+def own_home(every_task: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of it to be changed by one file of tests."""
+    home = tmp_path_factory.mktemp("own") / "home"
+    shutil.copytree(every_task, home)
+    return home
