@@ -18,8 +18,9 @@ from telltale.evaluate.tables import targets_table, verdict_line
 from telltale.home import Home, open_home
 from telltale.home.evaluation_files import write_evaluation
 from telltale.home.settings import as_int, read_settings
+from telltale.models.estimators import estimator_named
 from telltale.serve.server import start_background
-from telltale.train.estimator_choice import obstacles
+from telltale.train.estimator_choice import install_command, obstacles
 
 
 def demo(
@@ -72,12 +73,12 @@ def _train(home: Home, app: App, task: Task, *, quiet: bool) -> dict[str, object
     if len(hindered) == len(task.estimators):
         why = "; ".join(f"{name} {what}" for name, what in hindered.items())
         if not quiet:
-            say(f"Left out: {why}. With pip install 'telltale-loop[neural]' it is shown too.")
+            say(f"Left out: {why}. With {install_command(estimator_named(task.estimators[0]))} it is shown too.")
         return {"left_out": why}
     with progress_bar(quiet=quiet) as progress:
         trained = home.train(address, actor="demo", simulation=Simulation(), progress=progress)
     for name in hindered if not quiet else ():
-        mend = "pip install 'telltale-loop[neural]'"
+        mend = install_command(estimator_named(name))
         say(f"{name} {hindered[name]} ({mend}), so this is {trained.manifest.estimator}.")
     number, outcome = trained.version.number, trained.version.outcome
     evaluation, runtime = home.evaluate(address, reference=str(number))

@@ -59,12 +59,17 @@ def run_plan(plan: Plan, frame: pl.DataFrame) -> pl.DataFrame:
 
 def feature_matrix(plan: Plan, frame: pl.DataFrame) -> Features:
     """The model's inputs, float32, shape (n rows, k features); with a sequence of m rows (n, m * k), oldest first."""
-    rows = np.ascontiguousarray(run_plan(plan, frame).select(plan.features).to_numpy(), dtype=np.float32)
+    return arrange_features(plan, run_plan(plan, frame))
+
+
+def arrange_features(plan: Plan, done: pl.DataFrame) -> Features:
+    """The same, from what `run_plan` gave."""
+    rows = np.ascontiguousarray(done.select(plan.features).to_numpy(), dtype=np.float32)
     if plan.sequence == 1:
         return rows
     n, k = rows.shape
     back = np.arange(plan.sequence - 1, -1, -1)
-    at = np.maximum(np.arange(n)[:, None] - back, _entity_starts(frame)[:, None])
+    at = np.maximum(np.arange(n)[:, None] - back, _entity_starts(done)[:, None])
     return np.ascontiguousarray(rows[at].reshape(n, plan.sequence * k))
 
 

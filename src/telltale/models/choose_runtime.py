@@ -11,6 +11,7 @@ from telltale.contract.answer import CheckedRow, ChoiceAnswer, Input
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Floats, OutcomeEstimator, OutcomeModel
 from telltale.contract.kinds import Choices
+from telltale.features.frame import arrange_features
 from telltale.models.bundle import Bundle
 from telltale.models.estimators import bundled_estimator
 from telltale.models.manifest import Manifest
@@ -79,9 +80,7 @@ class ChooseRuntime:
     def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[ChoiceAnswer]:
         """One answer per input, in order. There are no reasons: the costs say why. Raises SchemaError."""
         del explain
-        windows = [self._inputs.checked(item) for item in inputs]
-        tails = [self._inputs.tail(rows, times, entity) for rows, times, entity in windows]
-        return self._answers(tails, [len(rows) for rows, _, _ in windows])
+        return self._answers(*self._inputs.windows(inputs))
 
     def answer_row(
         self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
@@ -92,8 +91,7 @@ class ChooseRuntime:
 
     def answer_rows(self, rows: Sequence[CheckedRow]) -> list[ChoiceAnswer]:
         """The same for several rows that have nothing to do with each other, by one call of the model."""
-        take = self._inputs.tail
-        return self._answers([take((row[0],), (row[1],), row[2] or "") for row in rows], [1] * len(rows))
+        return self._answers(self._inputs.row_tails(rows), [1] * len(rows))
 
     def best_single(self, given: Mapping[str, float | None]) -> str:
         """The choice of the least mean regret, by prediction, on rows as those of training: for rows that are not looked at.
@@ -124,13 +122,14 @@ class ChooseRuntime:
 
     def costs_of(self, frame: pl.DataFrame) -> Floats:
         """What each choice is predicted to cost, shape (n rows, c choices). Raises SchemaError."""
-        features = self._inputs.matrix(frame)
+        done = self._inputs.run(frame)
+        features = arrange_features(self.plan, done)
         predicted = self._model.predict(features) if len(features) else np.empty((0, int(self._is_learned.sum())))
-        return self._priced(self.weights_of(frame), predicted)
+        return self._priced(self._weights_in(done), predicted)
 
     def weights_of(self, frame: pl.DataFrame) -> Floats:
         """What each outcome counts in every row of a checked frame, shape (n rows, outcomes). Raises SchemaError."""
-        return self._inputs.run(frame).select(self._weights).to_numpy().astype(np.float64)
+        return self._weights_in(self._inputs.run(frame))
 
     def self_test(self) -> None:
         """Answer a row at the middle of what was trained on, on both paths. Raises BundleError if they go astray."""
@@ -151,6 +150,9 @@ class ChooseRuntime:
                 where=self._where,
                 mend="Train the version again, and report how it came about.",
             )
+
+    def _weights_in(self, done: pl.DataFrame) -> Floats:
+        return done.select(self._weights).to_numpy().astype(np.float64)
 
     def _priced(self, weights: Floats, predicted: Floats) -> Floats:
         """Costs, shape (n, c), of weights (n, o) and of the logarithms (n, learned) of the outcomes to be learned."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores, Tell, Traits, silent
 from telltale.contract.kinds import Kind
+from telltale.models.graph_scorer import open_session
 
 _OPSET: Final = {"": 21, "ai.onnx.ml": 3}
 _IR_VERSION: Final = 10
@@ -97,20 +98,7 @@ class FusedForest:
     """An ONNX session on one thread; row-wise by construction."""
 
     def __init__(self, onnx: bytes) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises classes of its own that it does not export
-            raise BundleError(
-                "model.onnx is no graph that ONNX Runtime can read", where="isolation_forest", mend="Train again."
-            ) from error
-        self._run = self._session.run
+        self._run = open_session(onnx, where="isolation_forest").run
 
     def score(self, features: Features) -> Scores:
         """One score per row, float64."""

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 import polars as pl
 
-from telltale.contract.answer import Context, Input
+from telltale.contract.answer import CheckedRow, Context, Input
 from telltale.contract.errors import BundleError, SchemaError
 from telltale.contract.estimator import Features
 from telltale.contract.plan import Plan
@@ -91,6 +91,16 @@ class RowInputs:
         if self.plan.sequence == 1:
             return [self._compiled.run(rows, times_s, entity)]
         return self._compiled.run_tail(rows, times_s, entity)
+
+    def windows(self, inputs: Sequence[Input]) -> tuple[list[Tail], list[int]]:
+        """The tail of each input, and of how many rows that matter it was made. Raises SchemaError."""
+        checked = [self.checked(item) for item in inputs]
+        return [self.tail(*window) for window in checked], [len(rows) for rows, _, _ in checked]
+
+    def row_tails(self, rows: Sequence[CheckedRow]) -> list[Tail]:
+        """The tails of rows without history, taken as checked."""
+        take = self.tail
+        return [take((values,), (time_s,), entity or "") for values, time_s, entity, _ in rows]
 
     def features(self, tails: Sequence[Tail]) -> Features:
         """The model's inputs, one line per tail."""

@@ -63,11 +63,10 @@ class ScoreRuntime:
         Raises:
             SchemaError: a row is of the wrong length, a value is missing, or times and rows differ in number.
         """
-        windows = [self._inputs.checked(item) for item in inputs]
-        tails = [self._inputs.tail(rows, times, entity) for rows, times, entity in windows]
+        tails, n_rows = self._inputs.windows(inputs)
         return [
-            self._answer(tail, score, n_rows=len(rows), explain=explain)
-            for tail, score, (rows, _, _) in zip(tails, self._score(tails), windows, strict=True)
+            self._answer(tail, score, n_rows=n, explain=explain)
+            for tail, score, n in zip(tails, self._score(tails), n_rows, strict=True)
         ]
 
     def answer_row(
@@ -79,8 +78,7 @@ class ScoreRuntime:
 
     def answer_rows(self, rows: Sequence[CheckedRow]) -> list[ScoreAnswer]:
         """The same for several rows that have nothing to do with each other, by one call of the model."""
-        take = self._inputs.tail
-        tails = [take((values,), (time_s,), entity or "") for values, time_s, entity, _ in rows]
+        tails = self._inputs.row_tails(rows)
         return [
             self._answer(tail, score, n_rows=1, explain=row[3])
             for tail, score, row in zip(tails, self._score(tails), rows, strict=True)

@@ -68,9 +68,7 @@ class SegmentRuntime:
     def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[SegmentAnswer]:
         """One answer per input, in order. There are no reasons: the name says what the segment is. Raises SchemaError."""
         del explain
-        windows = [self._inputs.checked(item) for item in inputs]
-        tails = [self._inputs.tail(rows, times, entity) for rows, times, entity in windows]
-        return self._answers(tails, [len(rows) for rows, _, _ in windows])
+        return self._answers(*self._inputs.windows(inputs))
 
     def answer_row(
         self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
@@ -81,8 +79,7 @@ class SegmentRuntime:
 
     def answer_rows(self, rows: Sequence[CheckedRow]) -> list[SegmentAnswer]:
         """The same for several rows that have nothing to do with each other, by one call of the model."""
-        take = self._inputs.tail
-        return self._answers([take((row[0],), (row[1],), row[2] or "") for row in rows], [1] * len(rows))
+        return self._answers(self._inputs.row_tails(rows), [1] * len(rows))
 
     def assign_frame(self, frame: pl.DataFrame) -> tuple[NDArray[np.int64], Floats]:
         """The segment of every row of a checked frame, and its distance from the segment's middle. Raises SchemaError."""

@@ -13,10 +13,10 @@ from telltale.contract.estimator import Floats, OutcomeEstimator
 from telltale.contract.kinds import Choices
 from telltale.evaluate.choice_metrics import choice_metrics
 from telltale.evaluate.gate import judge
-from telltale.features.frame import feature_matrix
 from telltale.models.choose_runtime import OUTCOME_FLOOR, SAMPLE_ROWS, ChooseRuntime, known_outcomes
 from telltale.telemetry.frames import ENTITY
 from telltale.train.fitted import FitRequest, Fitted, Judged
+from telltale.train.prepared import plan_and_features
 from telltale.train.search import refuse_search
 
 # So many rows go into the bundle, for the question which choice is best where nothing is known of a row.
@@ -35,16 +35,10 @@ def fit_choose(request: FitRequest) -> Fitted:
     """
     refuse_search(request)
     task = request.task
-    assert task.derive_plan is not None, f"{task.name} has no features"
     assert task.choices is not None, f"{task.name} has nothing to choose from"
     request.progress("features", 0, 1)
     outcomes = _learned(request.frame, task.choices)
-    plan = task.derive_plan(request.frame, request.columns)
-    features = feature_matrix(plan, request.frame)
-    if not np.isfinite(features).all():
-        raise NotEnoughDataError(
-            "some features are not finite", where="train", mend="Look for values beyond 1e30 in the rows."
-        )
+    plan, features = plan_and_features(task, request.frame, request.columns)
     request.progress("features", 1, 1)
     request.progress("model", 0, 1)
     estimator: OutcomeEstimator = request.estimator  # type: ignore[assignment]  # the task's kind is its own

@@ -58,6 +58,12 @@ def obstacles(task: Task) -> dict[str, str]:
     return found
 
 
+def install_command(estimator: AnyEstimator) -> str:
+    """What installs what training with it needs and is missing; "" where nothing is, or no extra of ours has it."""
+    extras = sorted({_EXTRAS[name] for name in missing_modules(estimator) if name in _EXTRAS})
+    return f"pip install 'telltale-loop[{','.join(extras)}]'" if extras else ""
+
+
 def complete_parameters(estimator: AnyEstimator, choices: TrainingChoices) -> dict[str, Parameter]:
     """Defaults and what a person gave, checked. Raises UsageError."""
     unknown = choices.parameters.keys() - estimator.defaults.keys()
@@ -90,7 +96,7 @@ def _has_both_labels(frame: pl.DataFrame) -> bool:
 
 
 def _mend(estimator: AnyEstimator, why: str) -> str:
-    extras = sorted({_EXTRAS[name] for name in missing_modules(estimator) if name in _EXTRAS})
-    if extras:
-        return f"Install it: pip install 'telltale-loop[{','.join(extras)}]'."
+    install = install_command(estimator)
+    if install:
+        return f"Install it: {install}."
     return "Add the label column to the data, or choose another with --estimator." if "label" in why else ""

@@ -48,6 +48,20 @@ def labels_of(frame: pl.DataFrame) -> NDArray[np.int8] | None:
     return frame[LABEL].fill_null(int(_NOT_LABELLED)).to_numpy().astype(np.int8)
 
 
+def plan_and_features(
+    task: Task, frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1
+) -> tuple[Plan, Features]:
+    """A plan fitted on all rows, and their features. Raises NotEnoughDataError where one is not finite."""
+    assert task.derive_plan is not None, f"{task.name} has no features"
+    plan = task.derive_plan(frame, columns, sequence=sequence)
+    features = feature_matrix(plan, frame)
+    if not np.isfinite(features).all():
+        raise NotEnoughDataError(
+            "some features are not finite", where="train", mend="Look for values beyond 1e30 or constant columns."
+        )
+    return plan, features
+
+
 def prepare(
     task: Task,
     frame: pl.DataFrame,
@@ -67,12 +81,7 @@ def prepare(
         plan = task.derive_plan(frame.filter(pl.Series(fitted_on)), columns, sequence=sequence)
         made.append(Fold(fitted_on=fitted_on, features=feature_matrix(plan, frame)))
     progress("features", n_folds, n_folds + 1)
-    plan = task.derive_plan(frame, columns, sequence=sequence)
-    features = feature_matrix(plan, frame)
-    if not np.isfinite(features).all():
-        raise NotEnoughDataError(
-            "some features are not finite", where="train", mend="Look for values beyond 1e30 or constant columns."
-        )
+    plan, features = plan_and_features(task, frame, columns, sequence=sequence)
     rows_per_day = 86_400.0 / plan.interval_s if plan.interval_s else 1_440.0
     progress("features", n_folds + 1, n_folds + 1)
     return Prepared(plan=plan, features=features, labels=labels_of(frame), folds=tuple(made), rows_per_day=rows_per_day)

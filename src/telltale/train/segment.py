@@ -2,15 +2,15 @@
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
 from telltale.contract.app import Task
-from telltale.contract.errors import NotEnoughDataError
 from telltale.contract.estimator import SegmentEstimator
 from telltale.evaluate.gate import judge
 from telltale.evaluate.segment_metrics import segment_metrics
-from telltale.features.frame import feature_matrix
 from telltale.models.segment_runtime import NAMES, REFIT, SHARES, SegmentRuntime
 from telltale.train.fitted import FitRequest, Fitted, Judged
+from telltale.train.prepared import plan_and_features
 from telltale.train.search import refuse_search
 from telltale.train.segment_names import segment_names
 
@@ -27,14 +27,8 @@ def fit_segment(request: FitRequest) -> Fitted:
     """
     refuse_search(request)
     task, seed = request.task, request.choices.seed
-    assert task.derive_plan is not None, f"{task.name} has no features"
     request.progress("features", 0, 1)
-    plan = task.derive_plan(request.frame, request.columns)
-    features = feature_matrix(plan, request.frame)
-    if not np.isfinite(features).all():
-        raise NotEnoughDataError(
-            "some features are not finite", where="train", mend="Look for values beyond 1e30 or constant columns."
-        )
+    plan, features = plan_and_features(task, request.frame, request.columns)
     request.progress("features", 1, 1)
     estimator: SegmentEstimator = request.estimator  # type: ignore[assignment]  # the task's kind is its own
     parts = estimator.fit(features, parameters=request.parameters, seed=seed, tell=request.tell)
@@ -52,8 +46,6 @@ def fit_segment(request: FitRequest) -> Fitted:
     names = segment_names(request.frame.select(plan.columns), which)
     for name, share in zip(names, shares.tolist(), strict=True):
         request.tell(f"{share:.0%} of rows: {name}.")
-    from msgspec.structs import replace
-
     return Fitted(
         plan=plan, parts=replace(parts, arrays=arrays, names={**parts.names, NAMES: names}), parameters=parameters
     )

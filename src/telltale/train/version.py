@@ -10,17 +10,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from telltale.contract.app import App, Task
 from telltale.contract.estimator import AnyEstimator, Scores, Tell, silent
 from telltale.contract.split import LastOfEach
 from telltale.contract.verdict import Measured, Verdict
-from telltale.features.frame import run_plan
+from telltale.features.frame import arrange_features, run_plan
 from telltale.models.bundle import BundleFiles, load_bundle, save_bundle
 from telltale.models.manifest import DataKind, Manifest, Summary, TrainedOn
 from telltale.models.runtimes import LoadedRuntime, runtime_of
 from telltale.models.score_runtime import ScoreRuntime
-from telltale.telemetry.frames import TIME
+from telltale.telemetry.frames import TIME, sort_checked
 from telltale.train.estimator_choice import choose_estimator, complete_parameters
 from telltale.train.fitted import FitRequest, Fitted, Judged, Progress, TrainingChoices
 from telltale.train.kinds import training_of
@@ -80,8 +81,9 @@ def train_version(
         tell(f"Not with {name}, which {why}: with {chosen.estimator.name}.")
     estimator = chosen.estimator
 
-    def fit(frame: pl.DataFrame) -> tuple[Fitted, LoadedRuntime, Manifest]:
-        parameters = complete_parameters(estimator, choices)
+    parameters = complete_parameters(estimator, choices)
+
+    def fit(frame: pl.DataFrame) -> tuple[Fitted, LoadedRuntime, Manifest, NDArray[np.uint64]]:
         fitted = kind.fit(
             FitRequest(
                 app=app,
@@ -96,23 +98,22 @@ def train_version(
             )
         )
         manifest = _manifest(app, task, rows.kind, frame, rows.columns, fitted, estimator, seed=choices.seed)
-        save_bundle(directory, manifest, fitted.parts, hash_rows(frame, rows.columns))
-        return fitted, runtime_of(load_bundle(directory)), manifest
+        trained_rows = hash_rows(frame, rows.columns)
+        save_bundle(directory, manifest, fitted.parts, trained_rows)
+        return fitted, runtime_of(load_bundle(directory)), manifest, trained_rows
 
-    fitted, runtime, manifest = fit(rows.train)
-    trained_rows = hash_rows(rows.train, rows.columns)
+    fitted, runtime, manifest, trained_rows = fit(rows.train)
     refuse_overlap(rows.held_out, rows.columns, trained_rows, where=f"{app.name}/{task.name}: held-out rows")
     judged = kind.judge(task, runtime, rows.held_out)
     train = rows.train
     if isinstance(task.split, LastOfEach) and not rows.held_out.is_empty():
         tell("Judged without the last rows; fitting once more with them.")
         train = together(rows)
-        fitted, runtime, manifest = fit(train)
-        trained_rows = hash_rows(train, rows.columns)
+        fitted, runtime, manifest, trained_rows = fit(train)
     manifest = replace(
         manifest,
         verdict=judged.verdict,
-        metrics={name: figure(found) for name, found in judged.metrics.items()},
+        metrics=figures(judged.metrics),
         reference=_reference(runtime, train),
     )
     files = save_bundle(directory, manifest, fitted.parts, trained_rows)
@@ -121,8 +122,6 @@ def train_version(
 
 def together(rows: TrainingRows) -> pl.DataFrame:
     """Training rows and held-out rows, sorted as checked rows are."""
-    from telltale.telemetry.frames import sort_checked
-
     return sort_checked(pl.concat([rows.train, rows.held_out], how="diagonal"))
 
 
@@ -207,7 +206,7 @@ def _reference(runtime: LoadedRuntime, frame: pl.DataFrame) -> dict[str, Summary
     found = {name: _summary(done[name].drop_nulls().to_numpy().astype(np.float64)) for name in names}
     found = {name: summary for name, summary in found.items() if summary.n}
     if isinstance(runtime, ScoreRuntime):
-        found["score"] = _summary(runtime.score_frame(frame))
+        found["score"] = _summary(runtime.score_features(arrange_features(plan, done)))
     return found
 
 
