@@ -39,10 +39,10 @@ from telltale.home.home import open_home
 from telltale.models.isolation_forest import FusedForest, fuse
 from telltale.models.runtimes import scoring
 from telltale.models.score_runtime import ScoreRuntime
-from telltale.serve.bodies import BodyReader
 from telltale.serve.edge import open_edge
-from telltale.serve.live_task import Place
-from telltale.serve.predict import predict
+from telltale.serve.live.live_task import Place
+from telltale.serve.predict.bodies import BodyReader
+from telltale.serve.predict.decide import predict
 from telltale.serve.settings import ServeSettings
 
 _TASK = "helios/anomaly"

@@ -21,7 +21,7 @@ from telltale.evaluate.wording import figure_name
 from telltale.home import open_home
 from telltale.home.apps import installed_apps
 from telltale.home.settings import read_settings
-from telltale.serve.live_task import ROW_KINDS
+from telltale.serve.live.live_task import ROW_KINDS
 from telltale.serve.server import start_background
 from telltale.telemetry.export import event_columns
 from telltale.telemetry.frames import LABEL

@@ -22,8 +22,8 @@ from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.home.apps import installed_apps
 from telltale.home.settings import read_settings
-from telltale.serve.live_task import ROW_KINDS
-from telltale.serve.problems import PROBLEM_TYPE
+from telltale.serve.http.problems import PROBLEM_TYPE
+from telltale.serve.live.live_task import ROW_KINDS
 from telltale.serve.server import start_background
 from telltale.telemetry.export import write_frame
 from telltale.train.sources import simulated

@@ -13,9 +13,9 @@ from tests.serve.shop import APP as SHOP
 from telltale.apps.helios import ANOMALY, APP
 from telltale.contract.simulation import Simulation
 from telltale.registry.registry import Registry
-from telltale.serve.asgi import make_asgi
 from telltale.serve.edge import Edge, open_edge
-from telltale.serve.management import make_management
+from telltale.serve.http.asgi import make_asgi
+from telltale.serve.routes.management import make_management
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import open_folder
 from telltale.train.fitted import TrainingChoices

@@ -16,7 +16,7 @@ from telltale.contract.schema import Column, EventSchema
 from telltale.contract.simulation import Simulation
 from telltale.contract.split import LastOfEach, LastShare
 from telltale.features.derive import PlanDraft
-from telltale.serve.route_context import RouteContext
+from telltale.serve.routes.route_context import RouteContext
 
 SAMPLE = EventSchema(
     name="sample",

@@ -28,7 +28,7 @@ class Route:
         method: of HTTP.
         path: absolute; `{name}` stands for a part.
         summary: one line for the documentation.
-        handle: from what the serving process offers (`telltale.serve.route_context.RouteContext`) and a request to a
+        handle: from what the serving process offers (`telltale.serve.routes.route_context.RouteContext`) and a request to a
             value that is sent as JSON. Runs in a thread; raises the errors of `telltale.contract.errors`.
         body, query: structs that the body and the query string are decoded into; None where there is none.
         answer: the type of what `handle` returns, for the documentation.

@@ -15,10 +15,10 @@ from telltale.monitor.live_metrics import LiveMetrics
 from telltale.monitor.prediction_log import PredictionLog, Record, ServedVersion
 from telltale.registry.registry import Registry
 from telltale.serve.app_references import load_apps
-from telltale.serve.intake import Intake
-from telltale.serve.keys import OperatorKey
-from telltale.serve.live_task import Place
-from telltale.serve.live_versions import LiveVersions
+from telltale.serve.guard.keys import OperatorKey
+from telltale.serve.intake.intake import Intake
+from telltale.serve.live.live_task import Place
+from telltale.serve.live.live_versions import LiveVersions
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import Folder, open_folder
 from telltale.storage.group_commit import GroupCommit

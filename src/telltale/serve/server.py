@@ -20,8 +20,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from telltale.contract.errors import TelltaleError, UsageError
-from telltale.serve.asgi_types import AsgiApplication
-from telltale.serve.keys import check_exposure
+from telltale.serve.guard.keys import check_exposure
+from telltale.serve.http.asgi_types import AsgiApplication
 from telltale.serve.settings import ServeSettings
 
 # Spelt out: in the child of `start_background` this module's name is __main__.
@@ -33,10 +33,10 @@ _STOP_S: Final = 10.0
 
 def application() -> AsgiApplication:
     """The ASGI application of a worker process, from the settings in its environment."""
-    from telltale.serve.asgi import make_asgi
     from telltale.serve.edge import open_edge
+    from telltale.serve.http.asgi import make_asgi
     from telltale.serve.logs import configure_logs
-    from telltale.serve.management import make_management
+    from telltale.serve.routes.management import make_management
 
     settings = msgspec.json.decode(os.environ[_SETTINGS_VARIABLE], type=ServeSettings)
     configure_logs(level=settings.log_level)

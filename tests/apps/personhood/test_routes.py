@@ -11,9 +11,9 @@ import pytest
 from telltale.apps.personhood import APP, AVERAGES
 from telltale.contract.simulation import Simulation
 from telltale.registry.registry import Registry
-from telltale.serve.asgi import make_asgi
 from telltale.serve.edge import open_edge
-from telltale.serve.management import make_management
+from telltale.serve.http.asgi import make_asgi
+from telltale.serve.routes.management import make_management
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import open_folder
 from telltale.train.fitted import TrainingChoices

@@ -11,7 +11,7 @@ from telltale.contract.route import RouteRequest
 from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.serve.edge import Edge, open_edge
-from telltale.serve.route_context import RouteContext
+from telltale.serve.routes.route_context import RouteContext
 from telltale.serve.settings import ServeSettings
 from telltale.train.fitted import TrainingChoices
 

@@ -13,7 +13,7 @@ import pytest
 from telltale.apps.storefront import APP
 from telltale.contract.errors import ConflictError, GateError, NotFoundError, TelltaleError, UsageError
 from telltale.retrain.jobs import read_jobs
-from telltale.serve.route_context import RouteContext
+from telltale.serve.routes.route_context import RouteContext
 from telltale.serve.server import start_background
 from telltale.serve.settings import ServeSettings
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from telltale.apps.storefront.model_types import APP_NAME
 from telltale.contract.route import Route, RouteRequest
-from telltale.serve.route_context import RouteContext
+from telltale.serve.routes.route_context import RouteContext
 
 Count = Annotated[float, Meta(ge=0)]
 

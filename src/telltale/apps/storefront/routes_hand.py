@@ -25,7 +25,7 @@ from telltale.models import grown_tree, logistic_fit
 from telltale.models.decision_tree_growth import grow_tree
 from telltale.models.grown_tree import LEAF, Criterion
 from telltale.models.logistic_fit import Penalty, fit_logistic
-from telltale.serve.route_context import RouteContext
+from telltale.serve.routes.route_context import RouteContext
 
 _COSTS_SHOWN: Final = 200
 

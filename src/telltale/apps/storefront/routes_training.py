@@ -13,7 +13,7 @@ from telltale.contract.errors import UsageError
 from telltale.contract.route import Route, RouteRequest
 from telltale.retrain.jobs import Job, JobState, read_jobs
 from telltale.retrain.schedules import Schedule, set_schedule
-from telltale.serve.route_context import RouteContext
+from telltale.serve.routes.route_context import RouteContext
 
 _LATEST = 10
 

@@ -17,7 +17,7 @@ from telltale.contract.route import Route, RouteRequest
 from telltale.models.runtimes import load_runtime
 from telltale.registry.reported_metrics import ReportedMetrics, read_reported, report_metrics
 from telltale.registry.versions import Version
-from telltale.serve.route_context import RouteContext
+from telltale.serve.routes.route_context import RouteContext
 
 VersionId = str | int
 LOWER_IS_BETTER: Final = frozenset(

@@ -1,0 +1,1 @@
+"""The versions that serve, and how a promotion reaches them while requests go on."""

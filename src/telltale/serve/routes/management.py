@@ -1,0 +1,168 @@
+"""Every route that is not hot: health, metrics, versions, predictions, documentation."""
+
+import os
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, get
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.params import FromPath, FromQuery
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from telltale.contract.errors import NotFoundError, TelltaleError, TooLargeError
+from telltale.monitor.predictions import StoredPrediction, prediction, recent_predictions
+from telltale.serve.edge import Edge
+from telltale.serve.http.asgi_types import AsgiApplication
+from telltale.serve.http.problems import PROBLEM_TYPE, Problem, problem_of
+from telltale.serve.routes.app_routes import app_routes
+from telltale.serve.routes.hot_routes import hot_routes
+from telltale.serve.routes.job_routes import job_routes
+from telltale.serve.routes.openapi import DocumentPlugin, PagePlugin
+from telltale.serve.routes.version_routes import version_routes
+
+_MOST_PREDICTIONS = 1_000
+_DOCUMENTS = ("/docs", "/docs/openapi.json")
+
+
+class ServingVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """What answers for a task now."""
+
+    version: int
+    role: str
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the server does. `degraded` where a promoted version could not be loaded or predictions were dropped.
+
+    `models_loaded` lists the tasks that are answered; `versions` has every task, and what answers for it.
+    """
+
+    status: str
+    models_loaded: list[str]
+    versions: dict[str, ServingVersion | None]
+    faults: dict[str, str]
+    predictions_written: int
+    predictions_waiting: int
+    predictions_dropped: int
+    uptime_s: float
+
+
+def make_management(edge: Edge) -> AsgiApplication:
+    """The Litestar application over an edge.
+
+    Raises:
+        UsageError: a path of an app collides with one of ours.
+    """
+
+    @get("/health", sync_to_thread=False, summary="What is served, and whether all is well")
+    def health() -> Health:
+        return _health(edge)
+
+    @get("/healthz", sync_to_thread=False, summary="The process is alive")
+    def alive() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @get("/readyz", sync_to_thread=False, summary="Requests can be answered")
+    def ready() -> Response[Health]:
+        told = _health(edge)
+        is_stuck = any(told.versions[task] is None for task in told.faults)
+        return Response(told, status_code=503 if is_stuck else 200)
+
+    @get("/metrics", sync_to_thread=True, summary="Figures for Prometheus")
+    def metrics() -> Response[bytes]:
+        return Response(_metrics_page(edge), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    @get("/v1/predictions/{prediction_id:str}", sync_to_thread=True, summary="One logged answer")
+    def one_prediction(prediction_id: FromPath[str]) -> StoredPrediction:
+        try:
+            return prediction(edge.folder.events, prediction_id)
+        except NotFoundError:
+            edge.log.flush()
+            return prediction(edge.folder.events, prediction_id)
+
+    @get("/v1/predictions/{app:str}/{task:str}", sync_to_thread=True, summary="The newest logged answers of a task")
+    def predictions(app: FromPath[str], task: FromPath[str], limit: FromQuery[int] = 100) -> list[StoredPrediction]:
+        edge.place(app, task)
+        edge.log.flush()
+        return recent_predictions(edge.folder.events, app, task, limit=max(0, min(limit, _MOST_PREDICTIONS)))
+
+    ours = [
+        *(health, alive, ready, metrics, one_prediction, predictions),
+        *version_routes(edge),
+        *job_routes(edge),
+    ]
+    taken = {_in_braces(path) for handler in ours for path in handler.paths} | {*hot_routes(edge), *_DOCUMENTS}
+    return Litestar(  # type: ignore[return-value]  # its scope and messages are typed more narrowly than ours
+        route_handlers=[*ours, *app_routes(edge, sorted(taken))],
+        exception_handlers={Exception: _problem},
+        openapi_config=OpenAPIConfig(
+            title="telltale",
+            version="1",
+            path="/docs",
+            render_plugins=[PagePlugin(edge.apps.values()), DocumentPlugin(edge.apps.values())],
+        ),
+        logging_config=None,
+    )
+
+
+def _in_braces(path: str) -> str:
+    """A path in Litestar's spelling in ours: without the types of its parts."""
+    return re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
+
+
+def _health(edge: Edge) -> Health:
+    places = edge.versions.places.values()
+    versions: dict[str, ServingVersion | None] = {}
+    for place in places:
+        served = place.live.served if place.live is not None else None
+        versions[f"{place.app}/{place.task}"] = (
+            ServingVersion(version=served.version, role=served.role) if served is not None else None
+        )
+    faults = {f"{place.app}/{place.task}": place.fault for place in places if place.fault}
+    return Health(
+        status="degraded" if faults or edge.log.n_dropped else "ok",
+        models_loaded=[task for task, serving in versions.items() if serving is not None],
+        versions=versions,
+        faults=faults,
+        predictions_written=edge.log.n_written,
+        predictions_waiting=edge.log.n_waiting,
+        predictions_dropped=edge.log.n_dropped,
+        uptime_s=round((datetime.now(UTC) - edge.started_at).total_seconds(), 1),
+    )
+
+
+def _metrics_page(edge: Edge) -> bytes:
+    edge.log.flush()
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(edge.metrics.registry)
+    # Several workers: each keeps its figures in a file, and whichever is asked adds them up.
+    everyone = CollectorRegistry()
+    MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]  # the library has no annotation here
+    return generate_latest(everyone)
+
+
+def _problem(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    if isinstance(error, HTTPException):
+        problem = Problem(
+            type="urn:telltale:http",
+            title="Wrong use" if error.status_code < 500 else TelltaleError.title,
+            status=error.status_code,
+            detail=_detail(error) if error.status_code < 500 else "the fault is the server's",
+            where=_request.url.path,
+            mend="GET /docs lists every path, what it takes and what it answers.",
+        )
+    else:
+        problem = problem_of(error)
+    # Of a body that is too long the rest was not read: the connection cannot serve another request.
+    headers = {"connection": "close"} if problem.status == TooLargeError.status else {}
+    return Response(problem, status_code=problem.status, media_type=PROBLEM_TYPE, headers=headers)
+
+
+def _detail(error: HTTPException) -> str:
+    extra = error.extra if isinstance(error.extra, list) else []
+    faults = [f"{item.get('key', '')}: {item.get('message', '')}" for item in extra if isinstance(item, dict)]
+    return "; ".join([error.detail, *faults])
