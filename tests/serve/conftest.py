@@ -8,14 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.serve.rsgi_transport import RsgiTransport
 from tests.serve.shop import APP as SHOP
 
 from telltale.apps.helios import ANOMALY, APP
 from telltale.contract.simulation import Simulation
 from telltale.registry.registry import Registry
 from telltale.serve.edge import Edge, open_edge
-from telltale.serve.http.asgi import make_asgi
-from telltale.serve.routes.management import make_management
+from telltale.serve.routes.application import make_application
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import open_folder
 from telltale.train.fitted import TrainingChoices
@@ -128,9 +128,7 @@ class Client:
         self.edge: Edge = open_edge(settings)
         self.edge.start()
         self._runner = asyncio.Runner()
-        application: Any = make_asgi(self.edge, make_management(self.edge))
-        # A body of several messages would otherwise never be tried.
-        self._transport = httpx.ASGITransport(application)
+        self._transport = RsgiTransport(make_application(self.edge))
 
     def request(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

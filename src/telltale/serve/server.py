@@ -15,14 +15,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from telltale.contract.errors import TelltaleError, UsageError
 from telltale.serve.guard.keys import check_exposure
-from telltale.serve.http.asgi_types import AsgiApplication
 from telltale.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from telltale.serve.http.rsgi import Application
 
 # Spelt out: in the child of `start_background` this module's name is __main__.
 _MODULE: Final = "telltale.serve.server"
@@ -31,17 +33,16 @@ _SETTINGS_VARIABLE: Final = "TELLTALE_SERVE_SETTINGS"
 _STOP_S: Final = 10.0
 
 
-def application() -> AsgiApplication:
-    """The ASGI application of a worker process, from the settings in its environment."""
+def application() -> "Application":
+    """The application of a worker process, from the settings in its environment."""
     from telltale.serve.edge import open_edge
-    from telltale.serve.http.asgi import make_asgi
     from telltale.serve.logs import configure_logs
-    from telltale.serve.routes.management import make_management
+    from telltale.serve.routes.application import make_application
 
     settings = msgspec.json.decode(os.environ[_SETTINGS_VARIABLE], type=ServeSettings)
     configure_logs(level=settings.log_level)
     edge = open_edge(settings)
-    made = make_asgi(edge, make_management(edge))
+    made = make_application(edge)
     _rest_the_collector()
     return made
 
@@ -70,7 +71,7 @@ def serve(settings: ServeSettings, *, host: str = "127.0.0.1", port: int = 8000,
         factory=True,
         address=host,
         port=port,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.RSGI,
         workers=workers,
         websockets=False,
         log_level=LogLevels.warning,

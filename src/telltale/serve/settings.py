@@ -17,6 +17,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         log_level: "debug", "info", "warning" or "error".
         max_body_bytes: limit of a body, and of one line of a batch.
         max_batch_bytes: limit of a whole batch, which is never held at once.
+        body_timeout_s: how long a body, or the next part of a batch, may take to come.
     """
 
     home: str
@@ -29,3 +30,4 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     max_body_bytes: int = 1_000_000
     max_batch_bytes: int = 1_000_000_000
+    body_timeout_s: float = 30.0

@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.serve.rsgi_transport import RsgiTransport
 
 from telltale.apps.personhood import APP, AVERAGES
 from telltale.contract.simulation import Simulation
 from telltale.registry.registry import Registry
 from telltale.serve.edge import open_edge
-from telltale.serve.http.asgi import make_asgi
-from telltale.serve.routes.management import make_management
+from telltale.serve.routes.application import make_application
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import open_folder
 from telltale.train.fitted import TrainingChoices
@@ -56,7 +56,7 @@ def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
     promote(scratch, trained)
     edge = open_edge(ServeSettings(home=str(scratch / "home"), apps=("telltale.apps.personhood:APP",), flush_s=0.05))
     edge.start()
-    transport = httpx.ASGITransport(make_asgi(edge, make_management(edge)))
+    transport = RsgiTransport(make_application(edge))
 
     async def send(body: object) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from telltale.contract.errors import UnauthorizedError, UsageError
 from telltale.serve.guard.route_paths import matcher
+from telltale.serve.http.call import Headers
 
 # Nothing here tells what was measured or answered.
 _OPEN = frozenset({"/health", "/healthz", "/readyz", "/metrics", "/docs", "/docs/openapi.json"})
@@ -25,7 +26,7 @@ class OperatorKey:
         self._key = key.encode()
         self._is_open_read = matcher(open_reads)
 
-    def check(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def check(self, method: str, path: str, headers: Headers) -> None:
         """Let a request pass, or not.
 
         Open without a key: health, metrics, documentation, reading versions, jobs and schedules, and what apps let read.
@@ -37,20 +38,17 @@ class OperatorKey:
             return
         if method == "GET" and (path.startswith(_OPEN_READS) or self._is_open_read(path)):
             return
-        for name, value in headers:
-            if name == b"x-api-key":
-                given = value
-            elif name == b"authorization" and value[:7].lower() == b"bearer ":
-                given = value[7:].strip()
-            else:
-                continue
-            # Constant time: the answer must not tell how much of a guess was right.
-            if hmac.compare_digest(given, self._key):
-                return
+        given = headers.get("x-api-key")
+        if given is None:
+            kind, _, told = headers.get("authorization", "").partition(" ")
+            given = told.strip() if kind.lower() == "bearer" else None
+        if given is None:
+            raise UnauthorizedError(
+                "no key was given", where="request", mend="Send it as Authorization: Bearer KEY, or as X-API-Key."
+            )
+        # Constant time: the answer must not tell how much of a guess was right.
+        if not hmac.compare_digest(given.encode(), self._key):
             raise UnauthorizedError("the key is not the right one", where="request", mend="Ask the operator for it.")
-        raise UnauthorizedError(
-            "no key was given", where="request", mend="Send it as Authorization: Bearer KEY, or as X-API-Key."
-        )
 
 
 def check_exposure(host: str, operator_key: str) -> None:

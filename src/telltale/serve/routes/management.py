@@ -16,7 +16,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from telltale.contract.errors import NotFoundError, TelltaleError, TooLargeError
 from telltale.monitor.predictions import StoredPrediction, prediction, recent_predictions
 from telltale.serve.edge import Edge
-from telltale.serve.http.asgi_types import AsgiApplication
+from telltale.serve.http.asgi_bridge import bridged
+from telltale.serve.http.call import Handle
 from telltale.serve.http.problems import PROBLEM_TYPE, Problem, problem_of
 from telltale.serve.routes.app_routes import app_routes
 from telltale.serve.routes.hot_routes import hot_routes
@@ -51,8 +52,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     uptime_s: float
 
 
-def make_management(edge: Edge) -> AsgiApplication:
-    """The Litestar application over an edge.
+def management(edge: Edge) -> Handle:
+    """The Litestar application over an edge, as a handle.
 
     Raises:
         UsageError: a path of an app collides with one of ours.
@@ -96,7 +97,7 @@ def make_management(edge: Edge) -> AsgiApplication:
         *job_routes(edge),
     ]
     taken = {_in_braces(path) for handler in ours for path in handler.paths} | {*hot_routes(edge), *_DOCUMENTS}
-    return Litestar(  # type: ignore[return-value]  # its scope and messages are typed more narrowly than ours
+    application = Litestar(
         route_handlers=[*ours, *app_routes(edge, sorted(taken))],
         exception_handlers={Exception: _problem},
         openapi_config=OpenAPIConfig(
@@ -107,6 +108,10 @@ def make_management(edge: Edge) -> AsgiApplication:
         ),
         logging_config=None,
     )
+    of_apps = (route.max_body_bytes or 0 for app in edge.apps.values() for route in app.routes)
+    limit = max(edge.settings.max_body_bytes, *of_apps, 0)
+    # Its scope and messages are typed more narrowly than ours.
+    return bridged(application, max_body_bytes=limit)  # type: ignore[arg-type]
 
 
 def _in_braces(path: str) -> str:
