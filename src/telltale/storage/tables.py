@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 Schema = Literal["state", "events"]
@@ -140,6 +141,48 @@ reported_metric = Table(
     sqlite_autoincrement=True,
 )
 
+api_key = Table(
+    "api_key",
+    STATE,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("rate", Float),
+    Column("created_us", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("revoked_us", BigInteger),
+)
+
+alarm = Table(
+    "alarm",
+    STATE,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("mend", Text, nullable=False),
+    Column("raised_us", BigInteger, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),
+    Column("resolved_us", BigInteger),
+    Index("ix_alarm_active", "name", "app", "task", unique=True, sqlite_where=text("resolved_us IS NULL")),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    STATE,
+    Column("id", Integer, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("request_id", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 event = Table(
     "event",
     EVENTS,
@@ -208,4 +251,15 @@ feedback = Table(
     Column("at_us", BigInteger, nullable=False),
     Index("ix_feedback_prediction", "prediction_id"),
     Index("ix_feedback_entity", "app", "task", "entity"),
+)
+
+idempotency = Table(
+    "idempotency",
+    EVENTS,
+    Column("actor", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Index("ix_idempotency_time", "at_us"),
 )
