@@ -3,8 +3,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS ?= tests src
+CASES ?= 100000
+SEED ?= 1
 
-.PHONY: demo setup test lint check bench system
+.PHONY: demo setup test lint check bench soak fuzz system
 
 demo: .venv/base
 	$(BIN)/telltale demo
@@ -15,7 +17,7 @@ demo: .venv/base
 	touch $@
 
 .venv/all: .venv/base
-	$(PIP) install --constraint constraints.txt --editable '.[collect,neural,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[collect,neural,traces,dev]'
 	touch $@
 
 setup: .venv/all
@@ -41,6 +43,16 @@ check: lint
 bench: setup
 	$(BIN)/python -m benchmarks all --write docs/benchmarks.md
 
-# Optional programs from the distribution: a load generator for the serving benchmark, a browser for page tests.
+# The faults of tests/faults with their full counts: 20 kills, 50 swaps, ten minutes of steady load; a quarter of an hour.
+# Bodies changed byte by byte against every way in, and every operation of the OpenAPI document asked many times.
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --cases $(CASES) --seed $(SEED)
+	TELLTALE_EXAMPLES=60 $(BIN)/python -m pytest -q tests/cli/test_every_operation.py
+
+soak: setup
+	$(BIN)/python -m tests.faults.soak
+
+# Optional programs from the distribution: a load generator for the serving benchmark, a browser for page tests, a clock
+# that can jump.
 system:
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light

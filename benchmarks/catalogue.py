@@ -81,6 +81,21 @@ BENCHMARKS = {
         lower_is_better=frozenset({"p50_ms", "p99_ms", "rss_mb", "start_s"}),
         options=frozenset({"task", "rate"}),
     ),
+    "ingest": Benchmark(
+        title="Events to disk: ours over HTTP, and bare sqlite3",
+        shown=("events_per_s", "vs_sqlite", "lost", "duplicated"),
+        lower_is_better=frozenset({"lost", "duplicated"}),
+    ),
+    "drift": Benchmark(
+        title="Drift alarms where nothing changed, and shifts found: ours, fixed PSI limits, plain KS",
+        shown=("false_alarm_rate", "power_half_sigma"),
+        lower_is_better=frozenset({"false_alarm_rate"}),
+    ),
+    "ab": Benchmark(
+        title="A comparison looked at again and again: ours and a fixed-horizon test",
+        shown=("false_stop_rate", "power"),
+        lower_is_better=frozenset({"false_stop_rate"}),
+    ),
 }
 
 

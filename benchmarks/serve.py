@@ -1,25 +1,30 @@
-"""Predictions over HTTP: ours, a server that answers a constant, and FastAPI with a model in it.
+"""Predictions over HTTP: ours, a server that answers a constant, and four ways in which others serve a model.
 
 The server has one core, the generator another. All servers stay up; rounds are interleaved, and figures are medians over
-rounds (`vs_constant` of the ratios within a round), because a shared machine is never equally busy twice.
-`requests_per_s` is a closed loop of 32 connections; latencies are an open loop at half of that server's own saturation.
-The model of the peers is an isolation forest on the raw columns, without the features that ours computes.
+rounds (ratios: of the ratios within a round), because a shared machine is never equally busy twice. `requests_per_s` is a
+closed loop of 32 connections; latencies are an open loop at half of that server's own saturation. The model of the
+peers is an isolation forest on the raw columns, without the features that ours computes. MLServer and BentoML run in
+environments of their own, made on demand and kept (`TELLTALE_BENCH_CACHE`); `--quick` leaves them out. Batches go to one
+worker: as lines on the server's core, as Arrow on both cores.
 """
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import polars as pl
 
 from benchmarks.machine import describe_machine
 from benchmarks.results import Figures, Result, Row, as_document
+from benchmarks.serve_peers.arrow_load import arrow_batch, arrow_stream
 from benchmarks.serve_peers.generators import batch, open_loop, saturate
-from benchmarks.serve_peers.servers import Server, python_command, running
+from benchmarks.serve_peers.peers import Contender, constant, fastapi, in_own_environments
+from benchmarks.serve_peers.servers import Server, cores, python_command, running
 from telltale.contract.app import App, Task
 from telltale.contract.simulation import Simulation
 from telltale.home.apps import app_references, find_task
@@ -28,7 +33,7 @@ from telltale.serve.settings import ServeSettings
 
 _FIRST_PORT = 18_700
 _N_BODIES = 64
-_GRANIAN = ("-m", "granian", "--workers", "1", "--no-ws", "--log-level", "error")
+Servers = Sequence[tuple[Contender, Server]]
 
 
 def run(
@@ -36,25 +41,42 @@ def run(
 ) -> dict[str, Any]:
     """The benchmark's JSON object."""
     began = time.perf_counter()
-    rounds, seconds, n_batch = (1, 1, 10_000) if quick else (7, 2, 300_000)
-    with tempfile.TemporaryDirectory(prefix="telltale-bench-") as folder, ExitStack() as stack:
+    rounds, seconds, n_lines, n_arrow = (1, 1, 10_000, 50_000) if quick else (7, 2, 300_000, 1_000_000)
+    with tempfile.TemporaryDirectory(prefix="telltale-bench-") as folder:
         at = Path(folder)
         progress(f"training {task}")
         with open_home(at / "home") as home:
             app, found = find_task(home.apps, task)
             version = home.train(task).version
             home.promote(task, str(version.number), actor="benchmark", reason="benchmark", override=True)
-            bodies = _write_bodies(app, found, at)
-            _write_peer_model(home, app, found, at)
+            rows = _rows(app, found)
+            columns = _write_peer_model(home, app, found, at)
+        bodies = _write_bodies(rows, at)
         path = f"/v1/{task}/predict"
-        servers = _start(stack, at, path=path, body=bodies.read_bytes().splitlines()[0], progress=progress)
-        figures = _saturation(servers, path, bodies, rounds=rounds, seconds=seconds, progress=progress)
-        for server in servers:
-            figures[server.name] |= _latency(server, path, bodies, figures[server.name], rate=rate, seconds=seconds)
-            figures[server.name]["rss_mb"] = server.rss_mb()
-            figures[server.name]["start_s"] = server.start_s
-        progress(f"batch of {n_batch} rows")
-        figures["telltale"] |= _batch(servers[0], f"{path}:batch", bodies, n_batch)
+        others: list[Contender] = []
+        missing = ["mlserver and bentoml are left out by --quick."]
+        if not quick:
+            asked = rows.select(columns).rows()
+            others, missing = in_own_environments(asked, at, port=_FIRST_PORT + 10, progress=progress)
+        contenders = [*_contenders(at, path, bodies), *others]
+        with ExitStack() as stack:
+            servers = [(one, _start(stack, one, progress)) for one in contenders]
+            rates = _saturation(servers, rounds=rounds, seconds=seconds, progress=progress)
+            figures = {}
+            for one, server in servers:
+                figures[one.name] = _figures(rates, one.name) | _latency(
+                    server,
+                    one,
+                    statistics.median(rates[one.name]) / 2,
+                    rate=rate,
+                    seconds=seconds,
+                    rounds=min(rounds, 3),
+                )
+                figures[one.name] |= {"rss_mb": server.rss_mb(), "start_s": server.start_s}
+            progress(f"batch of {n_lines} lines")
+            figures["telltale"] |= _batch(servers[0][1], f"{path}:batch", bodies, n_lines)
+        progress(f"batch of {n_arrow} rows as Arrow")
+        figures["telltale"] |= _arrow(contenders[0], rows, n_arrow, progress)
     result = Result(
         benchmark="serve",
         data="simulated",
@@ -62,35 +84,40 @@ def run(
         rows=tuple(Row(name=name, ours=name == "telltale", metrics=found) for name, found in figures.items()),
         facts={
             **describe_machine("granian", "uvicorn", "fastapi", "msgspec", "onnxruntime"),
+            **{one.name: one.version for one in others},
             "task": task,
             "rounds": str(rounds),
             "seconds_a_round": str(seconds),
             "seconds": f"{time.perf_counter() - began:.1f}",
         },
         notes=(
+            *_ratios(rates),
             "constant answers fixed bytes of the same length without reading the body; it bounds what is possible here.",
             "The peers neither log predictions, nor compute features, nor give reasons.",
-            "mlserver and bentoml need environments of their own and are not in this table yet.",
+            *missing,
         ),
     )
     return as_document(result)
 
 
-def _write_bodies(app: App, task: Task, folder: Path) -> Path:
-    """Ordinary rows of the task's event, one a line."""
+def _rows(app: App, task: Task) -> pl.DataFrame:
+    """Ordinary rows of the task's event, as clients send them."""
     event = app.event(task.event)
     rows = app.simulate(event.name, Simulation(n_rows=288, positive_rate=0.0, seed=9, start=app.start))
     names = [column.name for column in event.columns]
-    lines = [
-        msgspec.json.encode({event.time: row[event.time].isoformat(), "entity": "bench", **{name: row[name] for name in names}})
-        for row in rows.head(_N_BODIES).iter_rows(named=True)
-    ]  # fmt: skip
+    return rows.head(_N_BODIES).select(event.time, pl.lit("bench").alias("entity"), *names)
+
+
+def _write_bodies(rows: pl.DataFrame, folder: Path) -> Path:
+    """A row a line."""
+    lines = [msgspec.json.encode(row) for row in rows.iter_rows(named=True)]
     file = folder / "bodies.ndjson"
     file.write_bytes(b"\n".join(lines) + b"\n")
     return file
 
 
-def _write_peer_model(home: Home, app: App, task: Task, folder: Path) -> None:
+def _write_peer_model(home: Home, app: App, task: Task, folder: Path) -> tuple[str, ...]:
+    """Write what the peers serve; the columns that it reads."""
     import joblib  # type: ignore[import-untyped]  # it has no annotations
     from sklearn.ensemble import IsolationForest
 
@@ -108,66 +135,89 @@ def _write_peer_model(home: Home, app: App, task: Task, folder: Path) -> None:
         for column in [event.column(name)]
     ]
     (folder / "columns.json").write_bytes(msgspec.json.encode(limits))
+    return rows.columns
 
 
-def _start(stack: ExitStack, folder: Path, *, path: str, body: bytes, progress: Callable[[str], None]) -> list[Server]:
-    """Every server, ours first; the constant is as long as our answer."""
+def _contenders(folder: Path, path: str, bodies: Path) -> list[Contender]:
+    """Those that need no environment of their own, ours first."""
+    return [
+        _ours(folder, path, bodies, port=_FIRST_PORT),
+        constant(path, bodies, port=_FIRST_PORT + 1),
+        fastapi("onnx", path, bodies, folder, port=_FIRST_PORT + 2),
+        fastapi("sklearn", path, bodies, folder, port=_FIRST_PORT + 3),
+    ]
+
+
+def _ours(folder: Path, path: str, bodies: Path, *, port: int) -> Contender:
     settings = ServeSettings(home=str(folder / "home"), apps=app_references())
-    ours = (
+    start = (
         "import msgspec, os; from telltale.serve.server import serve; from telltale.serve.settings import ServeSettings; "
-        f"serve(msgspec.json.decode(os.environ['BENCH_SETTINGS'], type=ServeSettings), port={_FIRST_PORT})"
+        f"serve(msgspec.json.decode(os.environ['BENCH_SETTINGS'], type=ServeSettings), port={port})"
     )
-    commands: dict[str, tuple[list[str], Mapping[str, str]]] = {
-        "telltale": (python_command("-c", ours), {"BENCH_SETTINGS": msgspec.json.encode(settings).decode()}),
-        "constant": (
-            python_command(*_GRANIAN, "--interface", "rsgi", "--port", "{port}", "benchmarks.serve_peers.constant:app"),
-            {"BENCH_ANSWER": "0" * 220},
-        ),
-    }
-    for scorer in ("onnx", "sklearn"):
-        commands[f"fastapi_{scorer}"] = (
-            python_command(
-                "-m", "uvicorn", "--port", "{port}", "--log-level", "error", "benchmarks.serve_peers.fastapi_model:app"
-            ),
-            {"BENCH_MODEL": str(folder), "BENCH_SCORER": scorer},
-        )
-    servers = []
-    for place, (name, (command, environment)) in enumerate(commands.items()):
-        progress(f"starting {name}")
-        port = _FIRST_PORT + place
-        started = [part.replace("{port}", str(port)) for part in command]
-        servers.append(
-            stack.enter_context(running(name, started, port=port, path=path, body=body, environment=environment))
-        )
-    return servers
+    return Contender(
+        name="telltale",
+        port=port,
+        command=(*python_command("-c", start),),
+        environment={"BENCH_SETTINGS": msgspec.json.encode(settings).decode()},
+        path=path,
+        bodies=bodies,
+    )
+
+
+def _start(stack: ExitStack, one: Contender, progress: Callable[[str], None], *, on: Sequence[int] = ()) -> Server:
+    progress(f"starting {one.name}")
+    first = one.bodies.read_bytes().splitlines()[0]
+    return stack.enter_context(
+        running(one.name, one.command, port=one.port, path=one.path, body=first, environment=one.environment, on=on)
+    )
 
 
 def _saturation(
-    servers: list[Server], path: str, bodies: Path, *, rounds: int, seconds: int, progress: Callable[[str], None]
-) -> dict[str, Figures]:
-    found: dict[str, list[float]] = {server.name: [] for server in servers}
-    for server in servers:  # caches and connections, not counted
-        open_loop(server, path, bodies, rate=500.0, seconds=0.2)
+    servers: Servers, *, rounds: int, seconds: int, progress: Callable[[str], None]
+) -> dict[str, list[float]]:
+    """Requests a second of each server in each round."""
+    found: dict[str, list[float]] = {one.name: [] for one, _ in servers}
+    for one, server in servers:  # caches and connections, not counted
+        open_loop(server, one.path, one.bodies, rate=100.0, seconds=0.5)
     for number in range(rounds):
-        for server in servers:
-            found[server.name].append(saturate(server, path, bodies, seconds=seconds))
+        for one, server in servers:
+            found[one.name].append(saturate(server, one.path, one.bodies, seconds=seconds))
         progress(f"round {number + 1} of {rounds}")
+    return found
+
+
+def _figures(rates: Mapping[str, Sequence[float]], name: str) -> Figures:
     return {
-        name: {
-            "requests_per_s": statistics.median(rates),
-            "vs_constant": statistics.median(ours / base for ours, base in zip(rates, found["constant"], strict=True)),
-        }
-        for name, rates in found.items()
+        "requests_per_s": statistics.median(rates[name]),
+        "vs_constant": _ratio(rates[name], rates["constant"]),
     }
 
 
-def _latency(server: Server, path: str, bodies: Path, known: Figures, *, rate: float | None, seconds: int) -> Figures:
-    half = (known["requests_per_s"] or 0.0) / 2
-    seen = open_loop(server, path, bodies, rate=half, seconds=seconds)
-    figures: Figures = {"p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "open_loop_per_s": half}
+def _ratios(rates: Mapping[str, Sequence[float]]) -> list[str]:
+    """How often ours answers while a peer answers once."""
+    return [
+        f"vs_{name} {_ratio(rates['telltale'], own):.2f}."
+        for name, own in rates.items()
+        if name not in {"telltale", "constant"}
+    ]
+
+
+def _ratio(rates: Sequence[float], base: Sequence[float]) -> float:
+    """Within rounds: a shared machine is never equally busy twice."""
+    return statistics.median(own / other for own, other in zip(rates, base, strict=True))
+
+
+def _latency(server: Server, one: Contender, half: float, *, rate: float | None, seconds: int, rounds: int) -> Figures:
+    """Medians over rounds: a single stall of a shared machine moves a whole p99."""
+    seen = [open_loop(server, one.path, one.bodies, rate=half, seconds=seconds) for _ in range(rounds)]
+    figures: Figures = {
+        "p50_ms": statistics.median(one.p50_ms for one in seen),
+        "p99_ms": statistics.median(one.p99_ms for one in seen),
+        "open_loop_per_s": half,
+    }
     if rate is not None:
         # A server that did not answer what was due has no latency at that rate.
-        asked = open_loop(server, path, bodies, rate=rate, seconds=seconds)
+        asked = open_loop(server, one.path, one.bodies, rate=rate, seconds=seconds)
         figures["p99_at_rate_ms"] = asked.p99_ms if asked.n >= asked.n_due else None
     return figures
 
@@ -181,6 +231,16 @@ def _batch(server: Server, path: str, bodies: Path, n_rows: int) -> Figures:
 
     n_answered, seconds, growth_mb = batch(server, path, lines)
     return {"batch_rows_per_s": n_answered / seconds, "batch_rss_growth_mb": growth_mb}
+
+
+def _arrow(ours: Contender, rows: pl.DataFrame, n_rows: int, progress: Callable[[str], None]) -> Figures:
+    """A server of its own on both cores, once the others are gone; the second of two batches, so that memory is warm."""
+    stream = arrow_stream(rows, n_rows)
+    with ExitStack() as stack:
+        server = _start(stack, ours, progress, on=cores())
+        arrow_batch(server, f"{ours.path}:batch", stream, n_rows)
+        rows_per_s, growth_mb = arrow_batch(server, f"{ours.path}:batch", stream, n_rows)
+    return {"batch_arrow_rows_per_s": rows_per_s, "batch_arrow_rss_growth_mb": growth_mb}
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("seconds", type=float)
     asked = parser.parse_args()
     requests = [
-        b"POST %b HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+        b"POST %b HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
         % (asked.path.encode(), len(body), body)
         for body in asked.bodies.read_bytes().splitlines()
     ]

@@ -32,15 +32,26 @@ class Server:
         """Resident memory of the process and all its descendants."""
         return sum(_rss_bytes(pid) for pid in _family(self.pid)) / 1e6
 
+    def cpu_s(self) -> float:
+        """Processor time so far of the process and all its descendants."""
+        return sum(_cpu_s(pid) for pid in _family(self.pid))
+
 
 @contextmanager
 def running(
-    name: str, command: Sequence[str], *, port: int, path: str, body: bytes, environment: Mapping[str, str]
+    name: str,
+    command: Sequence[str],
+    *,
+    port: int,
+    path: str,
+    body: bytes,
+    environment: Mapping[str, str],
+    on: Sequence[int] | None = None,
 ) -> Iterator[Server]:
-    """A server, pinned to the first core, from its first answer to the end of the block."""
+    """A server, from its first answer to the end of the block; on the first core, or on others."""
     began = time.perf_counter()
     child = subprocess.Popen(
-        ["taskset", "-c", str(cores()[0]), *command],
+        ["taskset", "-c", ",".join(map(str, on or cores()[:1])), *command],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -78,6 +89,11 @@ def _await_answer(name: str, child: "subprocess.Popen[bytes]", url: str, body: b
 def _family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(one for child in children for one in _family(int(child)))]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rss_bytes(pid: int) -> int:

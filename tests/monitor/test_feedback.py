@@ -1,5 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from telltale.contract.errors import NotFoundError, UsageError
-from telltale.monitor.feedback import Feedback, check_feedback, labelled_predictions, write_feedback
+from telltale.monitor.feedback import Feedback, check_feedback, check_feedbacks, labelled_predictions, write_feedback
 from telltale.monitor.prediction_log import PredictionLog, Record
 from telltale.storage.database import Database
 
@@ -105,3 +106,26 @@ def test_spans_label_what_a_plain_reading_labels(
                 expected[f"{number:02d}"] = label
 
     assert _labels(events) == expected
+
+
+def test_a_list_of_feedback_is_checked_by_one_query_and_keeps_its_order(
+    events: Database, record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PredictionLog(events) as log:
+        for number in range(50):
+            log.append(record(f"p{number}"))
+    asked: list[str] = []
+    fetch = events.fetch
+
+    def counted(sql: str, parameters: Sequence[str]) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return fetch(sql, parameters)
+
+    monkeypatch.setattr(events, "fetch", counted)
+    span = Feedback(app="helios", task="anomaly", since=_at(1), to=_at(2), label=0)
+    said = [span, *(Feedback(prediction_id=f"p{number}", label=1) for number in range(49, -1, -1)), span]
+
+    rows = check_feedbacks(events, said, actor="test", now=NOW)
+
+    assert [row.prediction_id for row in rows] == [None, *(f"p{number}" for number in range(49, -1, -1)), None]
+    assert len(asked) == 1

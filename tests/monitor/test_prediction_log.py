@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listen
 
 from telltale.contract.errors import NotFoundError
-from telltale.monitor.prediction_log import PredictionLog, Record
+from telltale.monitor.prediction_log import PredictionLog, Record, write_predictions
 from telltale.monitor.predictions import prediction, recent_predictions
 from telltale.storage.database import Database, open_database
 
@@ -72,6 +74,19 @@ def test_memory_is_bounded_and_what_is_dropped_is_counted(events: Database, reco
         assert log.n_waiting == 10
 
     assert _ids(events) == [f"{number:02d}" for number in range(10)]
+
+
+def test_flushes_of_any_size_share_a_few_statements(events: Database, record: Make) -> None:
+    # The driver keeps what it has prepared: a statement for every size of a flush would fill memory.
+    seen: set[str] = set()
+    names = count()
+    with events.write() as connection:
+        listen(connection, "before_cursor_execute", lambda _connection, _cursor, sql, *_: seen.add(sql))
+        for n_rows in range(200):
+            write_predictions(connection, [record(f"{next(names):06d}") for _ in range(n_rows)])
+
+    assert _ids(events) == [f"{number:06d}" for number in range(next(names))]
+    assert len(seen) < 10
 
 
 def test_a_locked_database_delays_rows_and_loses_none(

@@ -286,6 +286,31 @@ def test_tidying_forgets_jobs_that_ended_long_ago(home: Home) -> None:
     assert {job.task for job in read_jobs(state)} == {"b", "c"}
 
 
+def test_a_worker_outlives_a_database_that_is_away_for_a_while(home: Home) -> None:
+    state = home.folder.state
+    away = state.path.with_name("away.db")
+    stop = threading.Event()
+    running = threading.Thread(target=worker(home).run, args=(stop,), kwargs={"poll_s": 0.01})
+
+    def job_done() -> bool:
+        job = enqueue_job(state, "helios", "anomaly", actor="test", reason="r", now=datetime.now(UTC))
+        give_up_at = time.monotonic() + 20
+        while read_job(state, job.id).finished_at is None and time.monotonic() < give_up_at and running.is_alive():
+            time.sleep(0.02)
+        return read_job(state, job.id).state == "skipped"
+
+    running.start()
+    before = job_done()
+    state.path.rename(away)
+    time.sleep(0.3)
+    away.rename(state.path)
+    after = job_done()
+    stop.set()
+    running.join()
+
+    assert (before, after) == (True, True)
+
+
 @pytest.mark.slow
 def test_two_worker_processes_retrain_once(home: Home, tmp_path: Path) -> None:
     store(home, days=14)

@@ -135,7 +135,7 @@ class Client:
         kind = {"content-type": "application/json"} if method == "POST" else {}
 
         async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://test") as client:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://127.0.0.1:8000") as client:
                 return await client.request(method, path, content=content, headers=kind | headers)
 
         return self._runner.run(send())
@@ -149,6 +149,12 @@ class Client:
     def close(self) -> None:
         self.edge.close()
         self._runner.close()
+
+
+@pytest.fixture(scope="session")
+def make_client() -> Callable[[ServeSettings], Client]:
+    """Opens a client that whoever asks for it closes."""
+    return Client
 
 
 @pytest.fixture

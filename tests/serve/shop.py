@@ -204,7 +204,7 @@ ROUTES = (
     Route(
         method="GET", path="/parts/{part}/versions", summary="What serves", handle=_versions, query=Wanted, answer=Told
     ),
-    Route(method="POST", path="/train", summary="Train everything", handle=_train, status=202),
+    Route(method="POST", path="/train", summary="Train everything", handle=_train, status=202, scope="operate"),
     Route(method="POST", path="/break", summary="Goes wrong", handle=_break),
 )
 

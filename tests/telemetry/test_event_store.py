@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from telltale.contract.errors import SchemaError
 from telltale.contract.schema import Column, EventSchema
 from telltale.storage.database import Database, open_database
-from telltale.storage.group_commit import GroupCommit
-from telltale.telemetry.event_rows import EventRow, event_rows, write_rows
+from telltale.telemetry.event_rows import event_rows, origin_of, write_rows
 from telltale.telemetry.event_store import WINDOW_QUERY, EventStore, Stored
 from telltale.telemetry.files import rows_from_objects
 from telltale.telemetry.frames import ENTITY, LABEL, LINE, RESERVED, TIME
@@ -239,16 +238,18 @@ def test_rows_set_aside_are_kept_with_their_reasons(store: EventStore) -> None:
     assert store.quarantined("app", "other") == []
 
 
-def test_rows_behind_a_group_commit_learn_whether_they_are_new(database: Database) -> None:
-    rows = list(event_rows("app", "e", _frame({}, {}), COLUMNS, source="t", now=NOW))
-    again = list(event_rows("app", "e", _frame({}, {}, {}), COLUMNS, source="t", now=NOW))
-    with GroupCommit[EventRow](database, write_rows) as commits:
-        futures = [commits.submit(rows), commits.submit(again)]
-        for future in futures:
-            future.result(timeout=10)
+@pytest.mark.parametrize("n_rows", [1, 15, 16, 17, 127, 128, 300])
+def test_writing_rows_tells_how_many_are_new(database: Database, n_rows: int) -> None:
+    frame = _frame(*({} for _ in range(n_rows + 3)))
+    rows = list(event_rows(frame, COLUMNS, where="t"))
+    origin = origin_of("app", "e", source="t", now=NOW)
 
-    assert [row.is_new for row in rows] == [True, True]
-    assert [row.is_new for row in again] == [False, False, True]
+    with database.write() as connection:
+        told = [write_rows(connection, origin, part) for part in (rows[:n_rows], rows, rows)]
+
+    assert told == [n_rows, 3, 0]
+    stored = database.fetch('SELECT entity, at_us, "key", "values", label FROM event ORDER BY id')
+    assert stored == rows
 
 
 def test_threads_that_add_the_same_rows_store_each_once(store: EventStore) -> None:

@@ -39,6 +39,15 @@ def test_values_and_declared_columns_are_no_content(body: bytes) -> None:
     check(body)
 
 
+@pytest.mark.parametrize("body", [b'{"p\\u0061yload": 1}', b'{"x": {"\\u0050AYLOAD": 1}}', b'[{"a.\\u0062": "t"}]'])
+def test_a_forbidden_name_spelled_with_escapes_is_the_same_name(body: bytes) -> None:
+    check = content_check([SCHEMA])
+    assert check is not None
+
+    with pytest.raises(SchemaError, match="could hold content"):
+        check(body)
+
+
 def test_where_nothing_is_forbidden_nothing_is_checked() -> None:
     assert content_check([EventSchema(name="open", columns=())]) is None
     assert content_check([]) is None

@@ -98,15 +98,15 @@ def test_window_ends_with_the_row_asked_for(store: EventStore) -> None:
     frame = _check({"timestamp": 0}, {"item": "x"}, {"item": "y"}, {"item": "z"}).frame
     columns = measured_columns(frame)
     store.add("shop", "order", frame, columns, source="t", now=NOW)
-    rows = list(event_rows("shop", "order", frame, columns, source="t", now=NOW))
+    keys = [key for _, _, key, _, _ in event_rows(frame, columns, where="t")]
     until = datetime.fromtimestamp(1, UTC)
 
     def items(**ends: object) -> list[object]:
         return [row.values["item"] for row in store.window("shop", "order", "a", n=3, **ends)]  # type: ignore[arg-type]  # one of two
 
     assert items() == items(until=until) == ["x", "y", "z"]
-    assert items(until=until, key=rows[2].key) == ["x", "x", "y"]
-    assert items(until=until, key=rows[1].key) == ["x", "x"]
+    assert items(until=until, key=keys[2]) == ["x", "x", "y"]
+    assert items(until=until, key=keys[1]) == ["x", "x"]
     assert items(until=datetime.fromtimestamp(0, UTC)) == ["x"]
 
 

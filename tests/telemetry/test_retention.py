@@ -8,6 +8,8 @@ import pytest
 
 from telltale.contract.schema import Column, EventSchema
 from telltale.storage.database import Database, open_database
+from telltale.storage.idempotency import RequestKey, keep_answer
+from telltale.storage.instants import to_us
 from telltale.telemetry.event_store import EventStore
 from telltale.telemetry.files import rows_from_objects
 from telltale.telemetry.raw_rows import Quarantined
@@ -86,3 +88,14 @@ def test_quarantined_rows_age_too(database: Database) -> None:
 
     assert trimmed.n_quarantined == 1
     assert store.quarantined("app", "e") == [new]
+
+
+def test_answers_to_retries_are_forgotten_after_a_day(database: Database) -> None:
+    with database.write() as connection:
+        for hours in (1, 23, 25, 90):
+            key = RequestKey(actor="a", key=f"{hours} h", digest="d")
+            keep_answer(connection, key, "{}", now_us=to_us(NOW - timedelta(hours=hours)))
+
+    EventStore(database).trim(max_age_days=30, max_bytes=HUGE, now=NOW)
+
+    assert database.fetch("SELECT key FROM idempotency ORDER BY at_us") == [("23 h",), ("1 h",)]

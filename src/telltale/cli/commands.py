@@ -3,7 +3,19 @@
 import typer
 from typer.main import get_command
 
-from telltale.cli import demo, evaluation, events, labels, scaffold, schedules, serving, training, versions
+from telltale.cli import (
+    alarms,
+    demo,
+    evaluation,
+    events,
+    keys,
+    labels,
+    scaffold,
+    schedules,
+    serving,
+    training,
+    versions,
+)
 
 _app = typer.Typer(
     name="telltale",
@@ -36,6 +48,9 @@ _app.command()(versions.retire)
 _app.command()(versions.pin)
 _app.command()(scaffold.new)
 _app.command()(schedules.jobs)
+_app.command()(alarms.alarms)
 _app.add_typer(schedules.app, name="schedule")
+_app.add_typer(keys.app, name="keys")
+_app.command()(keys.audit)
 
 cli = get_command(_app)

@@ -6,19 +6,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
 
 from telltale.cli.console import err
+from telltale.contract.errors import UsageError
 from telltale.home import Home, open_home
 from telltale.home.apps import app_references, installed_apps
 from telltale.home.settings import as_float, as_int, log_level, model_folder, read_settings, without_effect
 from telltale.retrain.worker import Worker
 from telltale.serve.server import serve as run_server
 from telltale.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from telltale.serve.http.asgi_bridge import AsgiApplication
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.  [HOST, 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 finds a free one.  [PORT, 8000]")]
@@ -40,6 +45,18 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None) -> int:
         workers=as_int(settings, "WORKERS") if workers is None else workers,
     )
     return 0
+
+
+def asgi() -> "AsgiApplication":
+    """The application for another server: `uvicorn --factory telltale.cli.serving:asgi`; settings as for `serve`."""
+    from telltale.serve.edge import open_edge
+    from telltale.serve.http.asgi_door import asgi_application
+    from telltale.serve.logs import configure_logs
+    from telltale.serve.routes.application import make_application
+
+    settings = serve_settings(read_settings(Path.cwd()))
+    configure_logs(level=settings.log_level)
+    return asgi_application(make_application(open_edge(settings)))
 
 
 def work(
@@ -87,9 +104,18 @@ def serve_settings(settings: Mapping[str, str]) -> ServeSettings:
         apps=app_references(),
         artifacts=os.fspath(model_folder(settings) or ""),
         operator_key=settings["TELLTALE_OPERATOR_KEY"],
+        rate_limit=rate_limit(settings),
         log_level=log_level(settings, otherwise="info"),
         thresholds=thresholds,
     )
+
+
+def rate_limit(settings: Mapping[str, str]) -> float:
+    """RATE_LIMIT, requests a second; 0 for none. Raises UsageError."""
+    value = as_float(settings, "RATE_LIMIT") or 0.0
+    if not 0 <= value < inf:
+        raise UsageError(f"{value:g} is no rate", where="RATE_LIMIT", mend="Give requests a second; 0 for no limit.")
+    return value
 
 
 def worker_of(home: Home) -> Worker:

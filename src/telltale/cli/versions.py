@@ -11,6 +11,7 @@ from telltale.cli.console import AsJson, facts, next_step, out, print_json, say,
 from telltale.cli.training import Task
 from telltale.home import open_home
 from telltale.home.apps import find_task
+from telltale.registry.audit import recorded
 
 Number = Annotated[str, typer.Option("--version", help="Number, role or label.")]
 Reason = Annotated[str, typer.Option(help="Why, for the history.")]
@@ -83,7 +84,7 @@ def promote(
     as_json: AsJson = False,
 ) -> int:
     """Make a version the champion; a running server takes it up by itself."""
-    with open_home() as home:
+    with open_home() as home, recorded(home.folder.state, "telltale promote", task, actor=actor_name()):
         done = home.promote(task, version, actor=actor_name(), reason=reason, override=override)
     if as_json:
         print_json({"version": done})
@@ -95,7 +96,7 @@ def promote(
 
 def rollback(task: Task, reason: Reason = "", as_json: AsJson = False) -> int:
     """Make the champion before the present one champion again."""
-    with open_home() as home:
+    with open_home() as home, recorded(home.folder.state, "telltale rollback", task, actor=actor_name()):
         done = home.rollback(task, actor=actor_name(), reason=reason or "rollback")
     if as_json:
         print_json({"version": done})
@@ -132,7 +133,7 @@ def history(
 
 def retire(task: Task, version: Number, reason: Reason = "", as_json: AsJson = False) -> int:
     """Take a version out of use."""
-    with open_home() as home:
+    with open_home() as home, recorded(home.folder.state, "telltale retire", task, actor=actor_name()):
         app, found = find_task(home.apps, task)
         number = home.registry.resolve(app.name, found.name, version).number
         now = datetime.now(UTC)

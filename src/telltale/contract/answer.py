@@ -157,8 +157,11 @@ class RowRuntime(Protocol):
         """The same for several rows that have nothing to do with each other, by one call of the model."""
         ...
 
-    def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Answers for every row of a checked frame, row for row: what `telltale score` writes beside entity and time."""
+    def answer_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
+        """Answers for every row of a checked frame, row for row: what `telltale score` writes beside entity and time.
+
+        A row's history is the rows before it; with `alone` there is none, as for `answer_rows`.
+        """
         ...
 
     def self_test(self) -> None:

@@ -14,17 +14,19 @@ class TelltaleError(Exception):
         what: the fault, naming the value got and the values allowed.
         where: the thing at fault (a file, a column, a task, a version).
         mend: what to do about it, one or two sentences.
+        retry_after_s: when the same request may succeed, in seconds; None where nobody knows.
     """
 
     status: ClassVar[int] = 500
     exit_status: ClassVar[int] = 3
     title: ClassVar[str] = "Something broke"
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", mend: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.mend = mend
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -123,6 +125,22 @@ class UnauthorizedError(TelltaleError):
     status = 401
     exit_status = 2
     title = "A key is needed"
+
+
+class ForbiddenError(TelltaleError):
+    """Whoever asks is known, or is a web page, and may not do this."""
+
+    status = 403
+    exit_status = 2
+    title = "Not allowed"
+
+
+class TooManyRequestsError(TelltaleError):
+    """More came than the rate of whoever asks allows; the same request may succeed later."""
+
+    status = 429
+    exit_status = 3
+    title = "Too many requests"
 
 
 class TooLargeError(TelltaleError):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Scope = Literal["read", "predict", "ingest", "operate"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RouteRequest:
@@ -34,6 +36,8 @@ class Route:
         answer: the type of what `handle` returns, for the documentation.
         status: of a good answer.
         max_body_bytes: a larger body is refused; None for the server's limit.
+        scope: what a key must allow, where the server asks for keys; "operate" for whatever changes versions, jobs or
+            schedules. None: a POST needs "predict", and a GET needs no key, as reading versions does not.
     """
 
     method: Literal["GET", "POST"]
@@ -45,3 +49,4 @@ class Route:
     answer: type | None = None
     status: int = 200
     max_body_bytes: int | None = None
+    scope: Scope | None = None

@@ -24,20 +24,21 @@ from telltale.contract.plan import (
     WindowStat,
 )
 from telltale.features.calendar import MONDAY_OFFSET_S
-from telltale.features.steps import RowStep
+from telltale.features.steps import RowStep, WindowStep
 from telltale.features.time_windows import Places, stat_of_windows, window_starts
 from telltale.telemetry.frames import ENTITY, TIME
 
 _TIME_S = "@time_s"
 
 
-def run_plan(plan: Plan, frame: pl.DataFrame) -> pl.DataFrame:
+def run_plan(plan: Plan, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
     """Every column of the plan's steps, row for row with `frame`.
 
     Args:
         plan: a fitted plan.
         frame: checked rows, sorted by entity and time; windowed steps never look past the row they are computed for. A
             row without time is alone in its window of time. Columns of `plan.nullable` may hold nulls, no others.
+        alone: each row as if none stood before it, as one row is decided when it is served; then any order will do.
 
     Returns:
         `frame` with one Float64 column more per step.
@@ -45,7 +46,9 @@ def run_plan(plan: Plan, frame: pl.DataFrame) -> pl.DataFrame:
     done = frame.with_columns(_epoch_s(frame).fill_nan(0.0).alias(_TIME_S))
     starts: dict[float, Places] = {}
     for step in plan.steps:
-        if isinstance(step, WindowStat):
+        if alone and isinstance(step, WindowStep):
+            done = done.with_columns(_of_row_alone(step).alias(step.out))
+        elif isinstance(step, WindowStat):
             if step.window_s not in starts:
                 starts[step.window_s] = _window_starts(done, step.window_s)
             first = np.maximum(starts[step.window_s], np.arange(frame.height) + 1 - step.most_rows)
@@ -57,16 +60,18 @@ def run_plan(plan: Plan, frame: pl.DataFrame) -> pl.DataFrame:
     return done.drop(_TIME_S)
 
 
-def feature_matrix(plan: Plan, frame: pl.DataFrame) -> Features:
+def feature_matrix(plan: Plan, frame: pl.DataFrame, *, alone: bool = False) -> Features:
     """The model's inputs, float32, shape (n rows, k features); with a sequence of m rows (n, m * k), oldest first."""
-    return arrange_features(plan, run_plan(plan, frame))
+    return arrange_features(plan, run_plan(plan, frame, alone=alone), alone=alone)
 
 
-def arrange_features(plan: Plan, done: pl.DataFrame) -> Features:
+def arrange_features(plan: Plan, done: pl.DataFrame, *, alone: bool = False) -> Features:
     """The same, from what `run_plan` gave."""
     rows = np.ascontiguousarray(done.select(plan.features).to_numpy(), dtype=np.float32)
     if plan.sequence == 1:
         return rows
+    if alone:
+        return np.tile(rows, plan.sequence)
     n, k = rows.shape
     back = np.arange(plan.sequence - 1, -1, -1)
     at = np.maximum(np.arange(n)[:, None] - back, _entity_starts(done)[:, None])
@@ -128,6 +133,19 @@ def _of_rows_before(step: Change | Rolling | ForwardFill) -> pl.Expr:
             return pl.col(step.column).rolling_median(step.window, min_samples=1).over(ENTITY)
         case ForwardFill():
             return pl.col(step.column).forward_fill(step.limit).over(ENTITY).fill_null(step.otherwise)
+
+
+def _of_row_alone(step: WindowStep) -> pl.Expr:
+    """What a step that looks back gives where there is nothing to look back at."""
+    match step:
+        case Change():
+            return pl.lit(0.0)
+        case Rolling():
+            return pl.col(step.column)
+        case ForwardFill():
+            return pl.col(step.column).fill_null(step.otherwise)
+        case WindowStat():
+            return pl.lit(0.0) if step.stat == "std" else pl.col(step.column)
 
 
 def _seasonal(step: Seasonal) -> pl.Expr:

@@ -81,7 +81,15 @@ SETTINGS = (
         promise="S-14",
     ),
     Setting(
-        variable="TELLTALE_OPERATOR_KEY", default="", meaning="key that writes need; empty: open, on loopback only"
+        variable="TELLTALE_OPERATOR_KEY",
+        default="",
+        meaning="key that allows everything; empty, and no key made by `telltale keys`: open, on loopback only",
+    ),
+    Setting(
+        variable="RATE_LIMIT",
+        default="0",
+        meaning="requests a second of one key and task, rows of a batch counted; 0: no limit",
+        promise="C-9",
     ),
     Setting(
         variable="API_URL",

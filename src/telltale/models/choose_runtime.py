@@ -108,9 +108,9 @@ class ChooseRuntime:
         regret = (costs / costs.min(axis=1, keepdims=True)).mean(axis=0)
         return self.choices.names[int(regret.argmin())]
 
-    def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def answer_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
         """The choice, its cost, and the cost of each, for every row of a checked frame."""
-        costs = self.costs_of(frame)
+        costs = self.costs_of(frame, alone=alone)
         names = self.choices.names
         cheapest = costs.argmin(axis=1) if len(costs) else np.empty(0, dtype=np.int64)
         columns = [
@@ -120,10 +120,10 @@ class ChooseRuntime:
         columns += [pl.Series(f"cost_{name}", costs[:, at], dtype=pl.Float64) for at, name in enumerate(names)]
         return pl.DataFrame(columns)
 
-    def costs_of(self, frame: pl.DataFrame) -> Floats:
+    def costs_of(self, frame: pl.DataFrame, *, alone: bool = False) -> Floats:
         """What each choice is predicted to cost, shape (n rows, c choices). Raises SchemaError."""
-        done = self._inputs.run(frame)
-        features = arrange_features(self.plan, done)
+        done = self._inputs.run(frame, alone=alone)
+        features = arrange_features(self.plan, done, alone=alone)
         predicted = self._model.predict(features) if len(features) else np.empty((0, int(self._is_learned.sum())))
         return self._priced(self._weights_in(done), predicted)
 

@@ -113,15 +113,18 @@ class RowInputs:
         """A named column's value in the row that is decided."""
         return self._compiled.value(tail[-1], name)
 
-    def run(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def run(self, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
         """Every column of the plan, row for row with a checked frame. Raises SchemaError."""
         self._check_frame(frame)
-        return run_plan(self.plan, frame)
+        return run_plan(self.plan, frame, alone=alone)
 
-    def matrix(self, frame: pl.DataFrame) -> Features:
-        """The model's inputs for every row of a checked frame, sorted by entity and time. Raises SchemaError."""
+    def matrix(self, frame: pl.DataFrame, *, alone: bool = False) -> Features:
+        """The model's inputs for every row of a checked frame, sorted by entity and time. Raises SchemaError.
+
+        With `alone` each row is as if none stood before it, and any order will do.
+        """
         self._check_frame(frame)
-        return feature_matrix(self.plan, frame)
+        return feature_matrix(self.plan, frame, alone=alone)
 
     def middle(self) -> tuple[list[float], pl.DataFrame]:
         """A row at the middle of what was trained on, as values and as a frame: for self-tests."""

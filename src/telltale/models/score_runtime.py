@@ -84,13 +84,13 @@ class ScoreRuntime:
             for tail, score, row in zip(tails, self._score(tails), rows, strict=True)
         ]
 
-    def score_frame(self, frame: pl.DataFrame) -> Scores:
-        """Scores of checked rows, sorted by entity and time; each row's history is the rows before it.
+    def score_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> Scores:
+        """Scores of checked rows, sorted by entity and time; each row's history is the rows before it, or none if `alone`.
 
         Raises:
             SchemaError: a column is missing, of another type than Float64, or has no value or no finite one somewhere.
         """
-        features = self._inputs.matrix(frame)
+        features = self._inputs.matrix(frame, alone=alone)
         return np.empty(0) if frame.is_empty() else self._scorer.score(features)
 
     def score_features(self, features: Features) -> Scores:
@@ -101,9 +101,9 @@ class ScoreRuntime:
         """The model's inputs for every row of a checked frame."""
         return self._inputs.matrix(frame)
 
-    def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def answer_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
         """Score, decision and threshold of every row of a checked frame."""
-        scores = pl.Series("score", self.score_frame(frame), dtype=pl.Float64)
+        scores = pl.Series("score", self.score_frame(frame, alone=alone), dtype=pl.Float64)
         return pl.DataFrame(
             [
                 scores,

@@ -81,9 +81,9 @@ class SegmentRuntime:
         """The same for several rows that have nothing to do with each other, by one call of the model."""
         return self._answers(self._inputs.row_tails(rows), [1] * len(rows))
 
-    def assign_frame(self, frame: pl.DataFrame) -> tuple[NDArray[np.int64], Floats]:
+    def assign_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> tuple[NDArray[np.int64], Floats]:
         """The segment of every row of a checked frame, and its distance from the segment's middle. Raises SchemaError."""
-        features = self.features_of(frame)
+        features = self._inputs.matrix(frame, alone=alone)
         return (np.empty(0, np.int64), np.empty(0)) if frame.is_empty() else self._assigner.assign(features)
 
     def features_of(self, frame: pl.DataFrame) -> Features:
@@ -100,9 +100,9 @@ class SegmentRuntime:
             found.append(self._estimator.load(Parts(arrays=own)))
         return tuple(found)
 
-    def answer_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def answer_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
         """Segment, its name and the distance from its middle, for every row of a checked frame."""
-        which, distance = self.assign_frame(frame)
+        which, distance = self.assign_frame(frame, alone=alone)
         return pl.DataFrame(
             {
                 "segment": pl.Series(which, dtype=pl.Int64),

@@ -1,8 +1,8 @@
 """Feedback: labels that come after the answers, and the predictions they belong to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import polars as pl
@@ -12,6 +12,9 @@ from telltale.contract.errors import NotFoundError, UsageError
 from telltale.storage import tables
 from telltale.storage.database import Database
 from telltale.storage.instants import to_us
+from telltale.telemetry.values import LONGEST_ENTITY
+
+Name = Annotated[str, msgspec.Meta(max_length=LONGEST_ENTITY, pattern=r"\A[^\x00]*\Z")]
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"since": "from"}):
@@ -23,10 +26,10 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     label: Literal[0, 1]
-    prediction_id: str | None = None
-    app: str | None = None
-    task: str | None = None
-    entity: str | None = None
+    prediction_id: Name | None = None
+    app: Name | None = None
+    task: Name | None = None
+    entity: Name | None = None
     since: datetime | None = None
     to: datetime | None = None
 
@@ -46,18 +49,29 @@ class FeedbackRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_feedback(events: Database, feedback: Feedback, *, actor: str, now: datetime) -> FeedbackRow:
-    """Feedback ready to be stored.
+    """Feedback ready to be stored. Raises as `check_feedbacks`."""
+    return check_feedbacks(events, [feedback], actor=actor, now=now)[0]
+
+
+def check_feedbacks(events: Database, feedbacks: Sequence[Feedback], *, actor: str, now: datetime) -> list[FeedbackRow]:
+    """Feedback ready to be stored, in order; the predictions named are looked up by one query.
 
     Raises:
         NotFoundError: no prediction has that id.
         UsageError: neither a prediction nor a whole span is named, or both are, or the span ends before it begins.
     """
-    span = (feedback.app, feedback.task, feedback.since, feedback.to)
-    if feedback.prediction_id is not None:
-        if any(part is not None for part in (*span, feedback.entity)):
-            raise _unclear("names a prediction and a span at once")
-        return _of_prediction(events, feedback.prediction_id, label=feedback.label, actor=actor, now=now)
-    app, task, since, to = span
+    named = [said.prediction_id for said in feedbacks if said.prediction_id is not None]
+    places = _places(events, named) if named else {}
+    return [
+        _of_span(said, actor=actor, now=now)
+        if said.prediction_id is None
+        else _of_prediction(said, said.prediction_id, places, actor=actor, now=now)
+        for said in feedbacks
+    ]
+
+
+def _of_span(feedback: Feedback, *, actor: str, now: datetime) -> FeedbackRow:
+    app, task, since, to = feedback.app, feedback.task, feedback.since, feedback.to
     if app is None or task is None or since is None or to is None:
         raise _unclear("names neither a prediction nor a whole span")
     since_us, end_us = _utc_us(since), _utc_us(to)
@@ -127,15 +141,28 @@ SELECT id, entity, at_us, score, decision, threshold, version, role, label FROM 
 """
 
 
-def _of_prediction(events: Database, prediction_id: str, *, label: int, actor: str, now: datetime) -> FeedbackRow:
-    found = events.fetch("SELECT app, task FROM prediction WHERE id = ?", (prediction_id,))
-    if not found:
+def _places(events: Database, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """App and task of each prediction that there is."""
+    rows = events.fetch(
+        "SELECT id, app, task FROM prediction WHERE id IN (SELECT value FROM json_each(?))",
+        (msgspec.json.encode(prediction_ids).decode(),),
+    )
+    return {prediction_id: (app, task) for prediction_id, app, task in rows}
+
+
+def _of_prediction(
+    feedback: Feedback, prediction_id: str, places: Mapping[str, tuple[str, str]], *, actor: str, now: datetime
+) -> FeedbackRow:
+    span = (feedback.app, feedback.task, feedback.since, feedback.to, feedback.entity)
+    if any(part is not None for part in span):
+        raise _unclear("names a prediction and a span at once")
+    if prediction_id not in places:
         raise NotFoundError(
             f"there is no prediction {prediction_id!r}",
             where="feedback",
             mend="Give the prediction_id of an answer, or app, task, entity, from and to.",
         )
-    app, task = found[0]
+    app, task = places[prediction_id]
     return FeedbackRow(
         app=app,
         task=task,
@@ -143,7 +170,7 @@ def _of_prediction(events: Database, prediction_id: str, *, label: int, actor: s
         entity=None,
         from_us=None,
         to_us=None,
-        label=label,
+        label=feedback.label,
         actor=actor,
         at_us=to_us(now),
     )

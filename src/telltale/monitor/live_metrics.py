@@ -29,8 +29,6 @@ class LiveMetrics:
             buckets=_BOUNDS_S,
             registry=registry,
         )
-        self.training = Counter("telltale_training_total", "Trainings finished", _LABELS, registry=registry)
-        self.jobs = Counter("telltale_job_total", "Scheduled jobs finished", _LABELS, registry=registry)
 
     def observe(self, records: Sequence[Record]) -> None:
         """Count a flush of the prediction log."""
@@ -41,6 +39,10 @@ class LiveMetrics:
             labels = (served.app, served.task, str(served.version), served.role)
             self._predictions.labels(*labels).inc(len(seconds))
             _observe_many(self._seconds.labels(*labels), seconds)
+
+    def count(self, served: ServedVersion, n: int) -> None:
+        """Count answers that are not logged one by one: what a single one of them took has no meaning."""
+        self._predictions.labels(served.app, served.task, str(served.version), served.role).inc(n)
 
 
 def _observe_many(histogram: Histogram, seconds: Sequence[float]) -> None:

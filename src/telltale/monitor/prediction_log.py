@@ -3,10 +3,11 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 import structlog
@@ -22,7 +23,7 @@ _COLUMNS: Final = (
     "latency_us", "received_us", "answer",
 )  # fmt: skip
 _TRANSACTION_ROWS: Final = 5_000
-_STATEMENT_ROWS: Final = 250  # times 15 columns: below the 32,766 parameters that SQLite takes
+_STATEMENT_ROWS: Final = 64
 _encode = msgspec.json.Encoder().encode
 _logger = structlog.get_logger("telltale.monitor.prediction_log")
 
@@ -101,6 +102,11 @@ class PredictionLog:
         """Records that may wait."""
         return self._capacity
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether waiting a little would let it catch up; not while it cannot write at all, which may last for hours."""
+        return self.n_waiting > self._capacity // 2 and not self._is_failing
+
     def flush(self) -> None:
         """Write what waits now. Failures are told in the log, never raised: the answers were given."""
         with self._turn:
@@ -171,11 +177,21 @@ def write_predictions(connection: Connection, records: Sequence[Record]) -> None
     asking waits up to 5 ms, and the log would fall behind the requests.
     """
     mark = {"qmark": "?", "format": "%s"}[connection.dialect.paramstyle]
-    for start in range(0, len(records), _STATEMENT_ROWS):
-        part = records[start : start + _STATEMENT_ROWS]
+    for part in _parts(records):
         connection.exec_driver_sql(_insert(len(part), mark), tuple(chain.from_iterable(map(_row, part))))
 
 
+def _parts(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Of a few sizes: the driver keeps 128 prepared statements, and with one for every size they were 25 MB."""
+    start, n_rows = 0, _STATEMENT_ROWS
+    while start < len(records):
+        while n_rows > len(records) - start:
+            n_rows //= 2
+        yield records[start : start + n_rows]
+        start += n_rows
+
+
+@cache
 def _insert(n_rows: int, mark: str) -> str:
     names = ", ".join(f'"{name}"' for name in _COLUMNS)
     row = f"({', '.join([mark] * len(_COLUMNS))})"
@@ -186,8 +202,7 @@ def _insert(n_rows: int, mark: str) -> str:
 
 def _row(record: Record) -> tuple[str | float | None, ...]:
     served, prediction_id, asked, time_s, entity, answer, latency_s, received_s = record
-    values = dict(zip(served.columns, asked, strict=True)) if isinstance(asked, Sequence) else asked
-    if isinstance(answer, ScoreAnswer):
+    if type(answer) is ScoreAnswer:
         score, decision, threshold, document = answer.score, answer.decision, answer.threshold, None
     else:
         # What other kinds answer has other fields each: it is kept as it is.
@@ -198,7 +213,7 @@ def _row(record: Record) -> tuple[str | float | None, ...]:
         served.task,
         entity,
         round(time_s * 1e6),
-        _encode(values).decode(),
+        _encode(asked if isinstance(asked, msgspec.Struct) else _named(served.columns)(*asked)).decode(),
         score,
         decision,
         threshold,
@@ -209,3 +224,10 @@ def _row(record: Record) -> tuple[str | float | None, ...]:
         round(received_s * 1e6),
         document,
     )
+
+
+@cache
+def _named(columns: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Values under their columns' names: encoded in a third of the time that a dictionary takes."""
+    keys = {f"c{place}": name for place, name in enumerate(columns)}
+    return msgspec.defstruct("Values", [(key, Any) for key in keys], rename=keys, gc=False)

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from telltale.contract.errors import NotFoundError
 from telltale.storage.database import Database
 from telltale.storage.instants import from_us, to_us
 from telltale.storage.leases import hold_lease, release_lease
 from telltale.storage.tables import job as job_table
-from telltale.storage.tables import lease
+from telltale.storage.tables import job_tally, lease
 
 JobState = Literal["queued", "running", "done", "failed", "skipped"]
 Ended = Literal["done", "failed", "skipped"]
@@ -153,10 +154,21 @@ def fail_abandoned_jobs(state: Database, *, now: datetime) -> list[Job]:
 
 
 def forget_jobs(state: Database, *, before: datetime) -> int:
-    """Remove jobs that ended before a moment; how many."""
-    statement = delete(job_table).where(job_table.c.finished_us < to_us(before))
+    """Remove jobs that ended before a moment; how many. That they were is remembered, for figures that never fall."""
+    is_old = job_table.c.finished_us < to_us(before)
+    columns = [job_tally.c.app, job_tally.c.task, job_tally.c.n_jobs]
+    counted = (
+        select(job_table.c.app, job_table.c.task, func.count())
+        .where(is_old)
+        .group_by(job_table.c.app, job_table.c.task)
+    )
+    tally = sqlite_insert(job_tally).from_select(columns, counted)
+    tally = tally.on_conflict_do_update(
+        index_elements=columns[:2], set_={"n_jobs": job_tally.c.n_jobs + tally.excluded.n_jobs}
+    )
     with state.write() as connection:
-        return connection.execute(statement).rowcount
+        connection.execute(tally)
+        return connection.execute(delete(job_table).where(is_old)).rowcount
 
 
 def read_job(state: Database, job_id: str) -> Job:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from telltale.contract.app import App, Task
-from telltale.contract.errors import TelltaleError
+from telltale.contract.errors import TelltaleError, UnavailableError
 from telltale.models.runtimes import LoadedRuntime, load_runtime
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
@@ -71,15 +71,18 @@ class Worker:
         return Registry(self.folder.state, self.folder.artifacts)
 
     def run(self, stop: threading.Event, *, poll_s: float = 5.0) -> None:
-        """Look for due and queued work until told to stop."""
+        """Look for due and queued work until told to stop; while the databases cannot be used it waits."""
         declare_schedules(self.folder.state, self.apps.values(), now=datetime.now(UTC))
         tidied_at = float("-inf")
         while True:
-            self.run_due(now=datetime.now(UTC))
-            self.run_jobs()
-            if time.monotonic() - tidied_at > _TIDY_EVERY_S:
-                self.tidy(now=datetime.now(UTC))
-                tidied_at = time.monotonic()
+            try:
+                self.run_due(now=datetime.now(UTC))
+                self.run_jobs()
+                if time.monotonic() - tidied_at > _TIDY_EVERY_S:
+                    self.tidy(now=datetime.now(UTC))
+                    tidied_at = time.monotonic()
+            except UnavailableError as error:  # a full disk passes, and nobody would start the worker again
+                _logger.warning("work_waits", why=str(error), mend="looked at again at the next poll")
             if stop.wait(poll_s):
                 return
 

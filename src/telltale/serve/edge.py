@@ -1,8 +1,9 @@
 """What is alive in a serving process, built once and handed down."""
 
+import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -10,18 +11,21 @@ from prometheus_client import CollectorRegistry
 from telltale.contract.answer import ScoreAnswer
 from telltale.contract.app import App
 from telltale.contract.errors import NotFoundError
-from telltale.monitor.feedback import FeedbackRow, write_feedback
 from telltale.monitor.live_metrics import LiveMetrics
 from telltale.monitor.prediction_log import PredictionLog, Record, ServedVersion
+from telltale.monitor.state_metrics import StateMetrics
 from telltale.registry.registry import Registry
 from telltale.serve.app_references import load_apps
-from telltale.serve.guard.keys import OperatorKey
+from telltale.serve.guard.guard import Guard
+from telltale.serve.http.stopping import Stopping
+from telltale.serve.http.tracing import Tracing, is_traced
 from telltale.serve.intake.intake import Intake
+from telltale.serve.live.alarm_board import AlarmBoard
 from telltale.serve.live.live_task import Place
 from telltale.serve.live.live_versions import LiveVersions
+from telltale.serve.live.watch import Watch
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import Folder, open_folder
-from telltale.storage.group_commit import GroupCommit
 
 _logger = structlog.get_logger("telltale.serve.edge")
 
@@ -39,42 +43,50 @@ class Edge:
         self.settings = settings
         self.folder = folder
         self.apps = {app.name: app for app in apps}
-        # Apps' reads are of versions and schedules; what was measured or answered is read under /v1.
-        open_reads = [route.path for app in apps for route in app.routes if route.method == "GET"]
-        self.key = OperatorKey(settings.operator_key, open_reads=open_reads)
+        self.guard = Guard(settings, folder.state, apps)
         self.metrics = LiveMetrics(CollectorRegistry())
+        self.state_metrics = StateMetrics(folder.state)
+        self.metrics.registry.register(self.state_metrics)
         self.registry = Registry(folder.state, folder.artifacts)
         self.log = PredictionLog(folder.events, interval_s=settings.flush_s, observe=self._observe)
+        self.alarms = AlarmBoard(folder.state)
         self.versions = LiveVersions(
             self.registry,
             apps,
             self.log,
             folder.events,
+            alarms=self.alarms,
             interval_s=settings.refresh_s,
+            retry_s=settings.retry_s,
             thresholds=settings.thresholds,
         )
-        self.intake = Intake(folder.events)
-        self.feedback: GroupCommit[FeedbackRow] = GroupCommit(folder.events, write_feedback)
-        self.started_at = datetime.now(UTC)
-
-    @property
-    def actor(self) -> str:
-        """Who asks, for ledgers and jobs: whoever has the key, or whoever is on this machine."""
-        return "operator" if self.key.is_set else "local"
+        self.intake = Intake(
+            folder.events, max_requests=settings.max_intake_requests, max_bytes=settings.max_intake_bytes
+        )
+        self.watch = Watch(folder.events, self.log, self.alarms)
+        self.stopping = Stopping(self.close)
+        self.tracing = Tracing(os.environ) if is_traced(os.environ) else None
+        self.started_s = monotonic()
 
     def start(self) -> None:
         """Load the champions and watch for promotions."""
-        if not self.key.is_set:
-            _logger.warning("open_to_this_machine", mend="Set TELLTALE_OPERATOR_KEY to ask for a key.")
+        if self.guard.is_open:
+            mend = "Set TELLTALE_OPERATOR_KEY, or make a key (telltale keys create), to ask for keys."
+            _logger.warning("open_to_this_machine", mend=mend)
+        self.guard.start()
+        self.watch.start()
         self.versions.start()
 
     def close(self) -> None:
         """Write what waits and let go of everything."""
+        self.guard.close()
+        self.watch.close()
         self.versions.close()
         self.intake.close()
-        self.feedback.close()
         self.log.close()
         self.folder.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
     def place(self, app: str, task: str) -> Place:
         """Where a task is served. Raises NotFoundError."""

@@ -5,12 +5,15 @@ import sys
 
 import structlog
 
+from telltale.serve.http.request_log import add_request
+
 
 def configure_logs(*, level: str = "info") -> None:
     """Send structlog to standard error as JSON lines. Called once per process, at its start."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_request,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             # As plain text: the pretty one prints local variables, bodies and keys included.

@@ -3,6 +3,7 @@
 The parent process imports no model library: what a worker needs, it imports itself.
 """
 
+import errno
 import gc
 import os
 import signal
@@ -13,14 +14,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from telltale.contract.errors import TelltaleError, UsageError
-from telltale.serve.guard.keys import check_exposure
+from telltale.serve.guard.exposure import check_exposure
 from telltale.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -31,19 +32,23 @@ _MODULE: Final = "telltale.serve.server"
 _APPLICATION: Final = f"{_MODULE}:application"
 _SETTINGS_VARIABLE: Final = "TELLTALE_SERVE_SETTINGS"
 _STOP_S: Final = 10.0
+_PORT_S: Final = 1.0
 
 
 def application() -> "Application":
     """The application of a worker process, from the settings in its environment."""
     from telltale.serve.edge import open_edge
+    from telltale.serve.guard.parent import end_with_parent
     from telltale.serve.logs import configure_logs
     from telltale.serve.routes.application import make_application
 
     settings = msgspec.json.decode(os.environ[_SETTINGS_VARIABLE], type=ServeSettings)
     configure_logs(level=settings.log_level)
+    end_with_parent()
     edge = open_edge(settings)
     made = make_application(edge)
     _rest_the_collector()
+    _wake_in_turn()
     return made
 
 
@@ -57,15 +62,20 @@ def serve(settings: ServeSettings, *, host: str = "127.0.0.1", port: int = 8000,
         workers: processes. Each loads every version and watches the registry for itself.
 
     Raises:
-        UsageError: the port is taken, or `host` can be reached from elsewhere and there is no key.
+        UsageError: the port is taken, or `host` can be reached from elsewhere and there is no key, or
+            traces are asked for and cannot be sent.
     """
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    check_exposure(host, settings.operator_key)
+    from telltale.serve.http.tracing import is_traced
+
+    check_exposure(host, settings)
+    is_traced(os.environ)  # told here, where somebody reads it, and not by each worker
     _check_port(host, port)
-    os.environ[_SETTINGS_VARIABLE] = msgspec.json.encode(settings).decode()
+    sent = msgspec.structs.replace(settings, workers=workers)
+    os.environ[_SETTINGS_VARIABLE] = msgspec.json.encode(sent).decode()
     server = Granian(
         _APPLICATION,
         factory=True,
@@ -94,6 +104,17 @@ def _rest_the_collector() -> None:
     gc.set_threshold(50_000, 50, 1_000)
 
 
+def _wake_in_turn() -> None:
+    """A thread that is woken does not interrupt the one at work, from here on and in threads that are yet to start.
+
+    Granian's thread and the event loop's wake each other for every request, and each would find the interpreter lock with
+    the other: three changes of thread a request, where one or two do (docs/decisions/0022-hot-path.md).
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # a container may forbid it, and then all is as it would be anyway
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     """A server in a child process."""
 
@@ -110,6 +131,7 @@ def start_background(
     workers: int = 1,
     ready_within_s: float = 30.0,
     log_to: Any = subprocess.DEVNULL,
+    through: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """A server in a child process, ready to answer; stopped when the block ends.
 
@@ -120,16 +142,21 @@ def start_background(
         workers: processes.
         ready_within_s: how long it may take until it answers.
         log_to: where its log goes: a file, or None for our standard error.
+        through: a command that becomes the server, such as one that enters a container.
 
     Raises:
         UsageError: as `serve`.
         TelltaleError: it ended, or was not ready in time.
     """
-    check_exposure(host, settings.operator_key)
+    check_exposure(host, settings)
     port = _check_port(host, port)
     sent = msgspec.json.encode(_Started(settings=settings, host=host, port=port, workers=workers))
     child = subprocess.Popen(
-        [sys.executable, "-m", _MODULE], stdin=subprocess.PIPE, stdout=log_to, stderr=log_to, start_new_session=True
+        [*through, sys.executable, "-m", _MODULE],
+        stdin=subprocess.PIPE,
+        stdout=log_to,
+        stderr=log_to,
+        start_new_session=True,
     )
     try:
         # By its standard input: arguments can be read by every user of the machine, and the key is among them.
@@ -149,20 +176,29 @@ def start_background(
 
 
 def _check_port(host: str, port: int) -> int:
-    """The port, or a free one for 0. Raises UsageError."""
-    family: Literal[socket.AddressFamily.AF_INET, socket.AddressFamily.AF_INET6]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As the server will: a port that lately served someone else may be taken again at once.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """The port, or a free one for 0. A server that was killed may hold it for a moment more. Raises UsageError."""
+    give_up_at = time.monotonic() + _PORT_S
+    while True:
         try:
-            probe.bind((host, port))
+            return _bound_port(host, port)
         except OSError as error:
+            if time.monotonic() < give_up_at and error.errno == errno.EADDRINUSE:
+                time.sleep(0.02)
+                continue
             raise UsageError(
                 f"cannot listen on {host}:{port} ({error.strerror})",
                 where="serve",
                 mend="Choose another port with --port or PORT, or stop what listens there.",
             ) from error
+
+
+def _bound_port(host: str, port: int) -> int:
+    family: Literal[socket.AddressFamily.AF_INET, socket.AddressFamily.AF_INET6]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the server will: a port that lately served someone else may be taken again at once.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
         return int(probe.getsockname()[1])
 
 

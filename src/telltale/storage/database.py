@@ -8,13 +8,14 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from telltale.contract.errors import TelltaleError, UnavailableError, UsageError
+from telltale.storage.database_faults import fault_code, is_busy, moved_fault, told_fault
 from telltale.storage.migrate import is_behind, upgrade
 from telltale.storage.tables import Schema
 
@@ -42,10 +43,15 @@ class Database:
     Any thread may use it, and several processes may open the same file; start them by spawning. A forked child is
     refused while its parent has connections open. Reading never waits for writing. At most one thread of a process
     writes at a time; the others wait for it, and processes wait for each other, up to 5 s.
+
+    A file that was removed or replaced while it is open is neither read nor written any more: SQLite would go on with
+    the file that nobody finds again. Put back, it is used again.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._address = os.fspath(path)
+        self._identity: tuple[int, int] | None = None  # of the file that is open, once it is
         self._connect_anew()
         _open_databases.add(self)
 
@@ -61,9 +67,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one moment of the database until the block ends, and refuses to write."""
-        with self._reading.connect() as connection:
-            yield connection
+        """A connection that sees one moment of the database until the block ends, and refuses to write.
+
+        Raises:
+            UnavailableError: the file is gone, damaged, or cannot be read.
+        """
+        self._check_unmoved()
+        try:
+            with self._reading.connect() as connection:
+                yield connection
+        except (DBAPIError, sqlite3.Error) as error:  # the driver's own where a block uses its cursor
+            raise told_fault(error, name=self._path.name, reading=True) or error from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -72,18 +86,25 @@ class Database:
         Keep the block short and never open a second one inside it: everybody else waits.
 
         Raises:
-            UnavailableError: another thread or process kept writing for 5 s.
+            UnavailableError: another thread or process kept writing for 5 s; or the disk is full or fails, or the file
+                is gone, damaged, or cannot be written: then nothing of the block is kept, unless the file was moved
+                away at that moment.
         """
         if not self._turn.acquire(timeout=BUSY_TIMEOUT_S):
             raise self._busy()
         try:
+            self._check_unmoved()
             with self._writing.connect() as connection:
                 try:
                     transaction = connection.begin()
                 except OperationalError as error:
-                    raise (self._busy() if _is_busy(error) else error) from error
+                    raise (self._busy() if is_busy(error) else error) from error
                 with transaction:
                     yield connection
+            # Before anybody is told that it is on disk.
+            self._check_unmoved()
+        except (DBAPIError, sqlite3.Error) as error:  # the driver's own where a block uses its cursor
+            raise told_fault(error, name=self._path.name) or error from error
         finally:
             self._turn.release()
 
@@ -91,14 +112,28 @@ class Database:
         """All rows of one driver query (`?` marks parameters), prepared once per thread: for paths a request waits on.
 
         It skips SQLAlchemy, which would cost more than the query. It reads only.
+
+        Raises:
+            UnavailableError: as `read`.
         """
+        self._check_unmoved()
+        try:
+            return self._direct_connection().execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise told_fault(error, name=self._path.name, reading=True) or error from error
+
+    def _direct_connection(self) -> sqlite3.Connection:
         try:
             direct: _Direct = self._local.direct
         except AttributeError:
             direct = self._local.direct = _Direct(self._path)
             with self._direct_guard:
                 self._direct.add(direct)
-        return direct.connection.execute(sql, parameters).fetchall()
+        return direct.connection
+
+    def _check_unmoved(self) -> None:
+        if self._identity is not None and self._identity != _identity(self._address):
+            raise moved_fault(self._path.name)
 
     def close(self) -> None:
         """Close every connection that is not in use. The object stays usable and would open new ones."""
@@ -128,7 +163,7 @@ class Database:
     def _busy(self) -> UnavailableError:
         return UnavailableError(
             f"the database stayed locked by another writer for {BUSY_TIMEOUT_S:g} s",
-            where=str(self._path),
+            where=self._path.name,
             mend="Try again; if it lasts, look for a process that hangs while it holds the file.",
         )
 
@@ -167,21 +202,22 @@ def open_database(url_or_path: str | Path, *, schema: Schema) -> Database:
     database = Database(path)
     try:
         _use_write_ahead_log(path)
+        database._identity = _identity(os.fspath(path))  # noqa: SLF001 - from here on it must stay this file
         with database.read() as connection:
             behind = is_behind(connection, schema, where=str(path))
         if behind:
             with database.write() as connection:
                 upgrade(connection, schema)
-    except (DatabaseError, sqlite3.DatabaseError) as error:
+    except (DatabaseError, sqlite3.DatabaseError, UnavailableError) as error:
         database.close()
-        raise _explained(error, path) from error
+        raise _explained(error.__cause__ or error, path) from error
     except TelltaleError:
         database.close()
         raise
     return database
 
 
-def _connect(path: Path, *pragmas: str) -> sqlite3.Connection:
+def _connect(path: Path, *pragmas: str, mode: Literal["rw", "rwc"] = "rw") -> sqlite3.Connection:
     if path in _spoiled_by_fork:
         raise UnavailableError(
             "this process was forked while its parent had the database open",
@@ -190,7 +226,14 @@ def _connect(path: Path, *pragmas: str) -> sqlite3.Connection:
         )
     # No transactions of the driver's own: it opens them late, so that two processes could read and then both write.
     # Threads hand connections on through the pool, so each is still used by one thread at a time.
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        # A file that was removed must not come back empty because a thread asked for a connection.
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
     return connection
@@ -209,13 +252,13 @@ def _engine(path: Path, *pragmas: str, begin: str) -> Engine:
 def _use_write_ahead_log(path: Path) -> None:
     """Switch the file to write-ahead logging; it remembers. SQLite does not wait for others here, so we do."""
     give_up_at = time.monotonic() + BUSY_TIMEOUT_S
-    connection = _connect(path)
+    connection = _connect(path, mode="rwc")
     try:
         while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                if not _is_busy(error) or time.monotonic() > give_up_at:
+                if not is_busy(error) or time.monotonic() > give_up_at:
                     raise
                 time.sleep(0.01)
     finally:
@@ -235,24 +278,30 @@ def _path_of(url_or_path: str | Path) -> Path:
     return Path(url_or_path).resolve()
 
 
-def _is_busy(error: Exception) -> bool:
-    return "database is locked" in str(error) or "database table is locked" in str(error)
+def _identity(address: str) -> tuple[int, int] | None:
+    """Which file it is; None where there is none."""
+    try:
+        found = os.stat(address)  # noqa: PTH116 - once per query, where a Path costs twice as much
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
-def _explained(error: Exception, path: Path) -> Exception:
-    text = str(error)
-    if _is_busy(error):
-        return UnavailableError("another process keeps the database locked", where=str(path), mend="Try again.")
-    if "unable to open database file" in text or "readonly database" in text:
+def _explained(error: BaseException, path: Path) -> BaseException:
+    """What is wrong with a database that cannot be opened, told to whoever starts the process."""
+    code = fault_code(error)
+    if code is None:
+        return error
+    if code & 0xFF in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
         return UsageError(
             "the database cannot be opened for writing",
             where=str(path),
             mend="Check that the folder exists and that you may write in it.",
         )
-    if "not a database" in text or "malformed" in text:
+    if code & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return TelltaleError(
             "the file is not a whole SQLite database",
             where=str(path),
             mend="Restore it from a backup, or move it away.",
         )
-    return error
+    return told_fault(error, name=str(path)) or error

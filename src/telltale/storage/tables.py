@@ -126,6 +126,14 @@ job = Table(
     Index("ix_job_state", "state", "created_us"),
 )
 
+job_tally = Table(
+    "job_tally",
+    STATE,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("n_jobs", Integer, nullable=False),
+)
+
 reported_metric = Table(
     "reported_metric",
     STATE,

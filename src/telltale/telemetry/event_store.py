@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 import polars as pl
+from sqlalchemy import Connection
 
 from telltale.contract.errors import SchemaError
 from telltale.contract.schema import EventSchema
 from telltale.storage.database import Database
 from telltale.storage.instants import to_us
-from telltale.telemetry.event_rows import Value, event_rows, write_rows
+from telltale.telemetry.event_rows import Origin, Value, event_rows, origin_of, write_rows
 from telltale.telemetry.frames import ENTITY, KEY, LABEL, LINE, TIME, TIME_DTYPE, empty_frame, frame_dtype, sort_checked
 from telltale.telemetry.raw_rows import Quarantined
 from telltale.telemetry.retention import Trimmed, trim
@@ -61,12 +62,13 @@ class EventStore:
             SchemaError: a row has no event time.
             UnavailableError: another process kept the database locked.
         """
-        rows = event_rows(app, event, frame, columns, source=source, now=now)
+        origin = origin_of(app, event, source=source, now=now)
+        rows = event_rows(frame, columns, where=f"{source}: {app}/{event}")
         n_stored = 0
         while chunk := list(islice(rows, _CHUNK_ROWS)):
             with self._events.write() as connection:
-                write_rows(connection, chunk)
-            n_stored += sum(row.is_new is True for row in chunk)
+                n_new = write_rows(connection, origin, chunk)
+            n_stored += n_new
         return Stored(n_stored=n_stored, n_already=len(frame) - n_stored)
 
     def frame(
@@ -145,14 +147,10 @@ class EventStore:
 
     def quarantine(self, app: str, event: str, rows: Sequence[Quarantined], *, source: str, now: datetime) -> None:
         """Keep rows that were set aside, with their reasons."""
-        sql = "INSERT INTO quarantine (app, event, source, line, reason, raw, at_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        at_us = to_us(now)
+        origin = origin_of(app, event, source=source, now=now)
         for start in range(0, len(rows), _CHUNK_ROWS):
-            chunk = rows[start : start + _CHUNK_ROWS]
             with self._events.write() as connection:
-                connection.exec_driver_sql(
-                    sql, [(app, event, source, row.line, row.reason, row.raw, at_us) for row in chunk]
-                )
+                write_quarantine(connection, origin, rows[start : start + _CHUNK_ROWS])
 
     def quarantined(self, app: str, event: str, *, limit: int = 1_000) -> list[Quarantined]:
         """The rows set aside last, newest first."""
@@ -163,6 +161,15 @@ class EventStore:
     def trim(self, *, max_age_days: float, max_bytes: int, now: datetime) -> Trimmed:
         """Remove the oldest unlabelled rows of every app; see `telltale.telemetry.retention`."""
         return trim(self._events, max_age_days=max_age_days, max_bytes=max_bytes, now=now)
+
+
+def write_quarantine(connection: Connection, origin: Origin, rows: Sequence[Quarantined]) -> None:
+    """Keep rows that were set aside, with their reasons."""
+    common = (origin.app, origin.event, origin.source, origin.received_us)
+    connection.exec_driver_sql(
+        "INSERT INTO quarantine (app, event, source, at_us, line, reason, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(*common, row.line, row.reason, row.raw) for row in rows],
+    )
 
 
 def _checked(

@@ -1,6 +1,7 @@
 """Reading rows from CSV, NDJSON and Parquet files, and from standard input."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -8,10 +9,11 @@ from typing import Final, Literal, get_args
 import msgspec
 import polars as pl
 
-from telltale.contract.errors import NotFoundError, UsageError
+from telltale.contract.errors import NotFoundError, TelltaleError, UsageError
 from telltale.telemetry.csv_rows import parse_csv
 from telltale.telemetry.frames import LINE
 from telltale.telemetry.raw_rows import Quarantined, RawRows, cut, keep_named, refuse_reserved, rows_from_objects
+from telltale.telemetry.repeated_keys import refuse_repeated
 
 __all__ = [
     "FORMATS",
@@ -35,6 +37,7 @@ FORMATS: Final[dict[str, FileFormat]] = {
     ".parquet": "parquet",
 }
 STANDARD_INPUT: Final = Path("-")
+_STRANGE = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}")
 # Broken text inside a string, and nesting that is too deep, have errors of their own.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -90,10 +93,19 @@ def parse_ndjson(data: bytes, *, source: str = "request body") -> RawRows:
     """Rows of newline-delimited JSON objects; one JSON list of objects is taken too. Raises as `read_rows` does."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     if data.lstrip()[:1] == b"[":
+        listed: object
         try:
-            return rows_from_objects(msgspec.json.decode(data, type=list[object]), source=source)
+            listed = msgspec.json.decode(data)
         except _UNREADABLE as error:
-            raise UsageError(f"the list is not JSON ({error})", where=source, mend="Give one object a line.") from error
+            try:
+                listed = _decode_with_nan(data)
+            except (ValueError, RecursionError):
+                raise UsageError(
+                    f"the list is not JSON ({error})", where=source, mend="Give one object a line."
+                ) from error
+        assert isinstance(listed, list)
+        refuse_repeated(data, listed, source=source)
+        return rows_from_objects(listed, source=source)
     decode = msgspec.json.Decoder().decode
     lines: list[int] = []
     objects: list[object] = []
@@ -102,21 +114,28 @@ def parse_ndjson(data: bytes, *, source: str = "request body") -> RawRows:
         if not text.strip():
             continue
         try:
-            objects.append(decode(text))
+            decoded = decode(text)
         except _UNREADABLE as error:
             try:
-                objects.append(_decode_with_nan(text))
+                decoded = _decode_with_nan(text)
             except (ValueError, RecursionError):
                 raw = cut(text.decode(errors="replace").rstrip("\r"))
                 unreadable.append(Quarantined(line=line, reason=f"is not JSON: {error}", raw=raw))
                 continue
+        try:
+            refuse_repeated(text, decoded)
+        except TelltaleError as fault:
+            raw = cut(text.decode(errors="replace").rstrip("\r"))
+            unreadable.append(Quarantined(line=line, reason=fault.what, raw=raw))
+            continue
+        objects.append(decoded)
         lines.append(line)
     return rows_from_objects(objects, source=source, lines=lines, unreadable=unreadable)
 
 
 def _decode_with_nan(text: bytes) -> object:
-    """Decode what Python's own encoder writes for NaN and infinities, so that the reason names the value."""
-    if b"NaN" not in text and b"Infinity" not in text:
+    """Decode what Python's own encoder writes for NaN and infinities, and 1e999, so that the reason names the value."""
+    if _STRANGE.search(text) is None:
         raise ValueError(text)
     value: object = json.loads(text)
     json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text: UnicodeEncodeError, a ValueError

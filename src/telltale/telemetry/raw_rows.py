@@ -83,12 +83,21 @@ def cut(text: str) -> str:
     return text if len(text) <= RAW_LIMIT else text[: RAW_LIMIT - 1] + "…"
 
 
+def is_row_index(name: str) -> bool:
+    """Whether pandas calls a row index so.
+
+    >>> is_row_index("Unnamed: 0"), is_row_index("load")
+    (True, False)
+    """
+    return _PANDAS_INDEX.fullmatch(name) is not None
+
+
 def keep_named(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
     """The frame without row indexes that pandas wrote, and why each is left out.
 
     An index taken for a measurement would look like a trend in every file.
     """
-    indexes = [name for name in frame.columns if _PANDAS_INDEX.fullmatch(name)]
+    indexes = [name for name in frame.columns if is_row_index(name)]
     return frame.drop(indexes), dict.fromkeys(indexes, "is a row index written by pandas")
 
 

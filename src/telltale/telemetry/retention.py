@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from telltale.storage.database import Database
+from telltale.storage.idempotency import KEPT_US
 from telltale.storage.instants import to_us
 
 _CHUNK_ROWS: Final = 5_000
@@ -18,6 +19,10 @@ DELETE FROM event WHERE id IN (
 """
 _OLDEST_QUARANTINED = """
 DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE at_us < ? ORDER BY id LIMIT ?)
+"""
+# Requests with keys remove two of these each; where none come any more, this does.
+_PAST_ANSWERS = """
+DELETE FROM idempotency WHERE rowid IN (SELECT rowid FROM idempotency WHERE at_us < ? ORDER BY at_us LIMIT ?)
 """
 _FOREVER_US: Final = 2**63 - 1
 
@@ -37,6 +42,7 @@ def trim(events: Database, *, max_age_days: float, max_bytes: int, now: datetime
     also where the limit on bytes cannot be met for them. The file keeps its size; the room is used again.
     """
     before_us = to_us(now - timedelta(days=max_age_days))
+    _remove(events, _PAST_ANSWERS, before_us=to_us(now) - KEPT_US, max_bytes=None)
     n_quarantined = _remove(events, _OLDEST_QUARANTINED, before_us=before_us, max_bytes=None)
     n_events = _remove(events, _OLDEST_EVENTS, before_us=before_us, max_bytes=None)
     n_quarantined += _remove(events, _OLDEST_QUARANTINED, before_us=_FOREVER_US, max_bytes=max_bytes)

@@ -10,7 +10,7 @@ from telltale.telemetry.frames import TIME_DTYPE
 
 # Epoch seconds above this (the year 5138) are milliseconds or microseconds: refused, for a guess may be wrong.
 SECONDS_LIMIT: Final = 1e11
-_FIRST_S: Final = -62_135_596_800.0  # 0001-01-01, the first day that Python's datetime has
+FIRST_S: Final = -62_135_596_800.0  # 0001-01-01, the first day that Python's datetime has
 
 _ISO: Final = (
     r"^\s*(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -69,7 +69,7 @@ def show_time(time: datetime) -> str:
 
 
 def _from_seconds(seconds: pl.Series) -> pl.Series:
-    allowed = seconds.is_finite() & seconds.is_between(_FIRST_S, SECONDS_LIMIT)
+    allowed = seconds.is_finite() & seconds.is_between(FIRST_S, SECONDS_LIMIT)
     kept = pl.select(pl.when(allowed).then(seconds * 1e6).alias(seconds.name)).to_series()
     return kept.round(mode="half_to_even").cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 

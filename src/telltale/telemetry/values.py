@@ -5,12 +5,14 @@ Lists are in `telltale.telemetry.list_values`.
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Final
 
 import polars as pl
 
 from telltale.contract.schema import Column
 from telltale.telemetry.raw_rows import show_value
 
+LONGEST_ENTITY: Final = 512  # characters; it is in an index, and named in every answer about it
 _EXACT = 2.0**53  # whole numbers below it are exact as floats
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "False": 0, "True": 1}
 
@@ -84,6 +86,9 @@ def parse_entities(raw: pl.Series) -> Cells:
     values = as_names(raw).fill_null(_other_names(raw))
     wrong = _where(values.is_null() & ~raw.is_null())
     faults = {index: f"{raw.name} {show_value(raw[index])} is not a name; give text or a number" for index in wrong}
+    long = _where(values.str.len_chars() > LONGEST_ENTITY)
+    faults |= {index: f"{raw.name} has {len(values[index])} characters; {LONGEST_ENTITY} are allowed" for index in long}
+    faults |= dict.fromkeys(_where(values.str.contains("\0", literal=True)), f"{raw.name} has a NUL in it")
     return Cells(values=values.fill_null(""), faults=faults)
 
 

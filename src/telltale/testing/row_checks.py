@@ -5,6 +5,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 
 from telltale.contract.answer import Input
@@ -15,6 +16,8 @@ from telltale.testing.refusals import assert_refused
 from telltale.testing.samples import epoch_s
 from telltale.testing.streams import assert_bounded
 from telltale.testing.trained_task import TrainedTask
+
+_NEAR: Final = 1e-6
 
 
 def check_rows_get_one_answer_each(subject: TrainedTask) -> None:
@@ -71,6 +74,27 @@ def check_frames_are_answered_as_rows_are(subject: TrainedTask) -> None:
     assert len(differing) <= 0.01 * frame.height, f"{name} differs at rows {differing[:5]}"
 
 
+def check_rows_alone_in_a_frame_are_answered_as_single_rows(subject: TrainedTask) -> None:
+    """In a frame of rows that have nothing to do with each other, each is answered as when it is sent alone."""
+    runtime, frame = _runtime(subject), subject.held_out.sample(fraction=1.0, shuffle=True, seed=0)
+    plan = subject.runtime.manifest.plan
+    assert plan is not None, "kinds that answer rows have a plan"
+    third = pl.int_range(pl.len()) % 3 == 0
+    frame = frame.with_columns(pl.when(third.not_()).then(pl.col(name)).alias(name) for name in plan.nullable)
+    times, entities = epoch_s(frame), frame[ENTITY].to_list()
+    rows = [
+        (values, time_s, entity, False)
+        for values, time_s, entity in zip(frame.select(runtime.columns).rows(), times, entities, strict=True)
+    ]
+    framed = runtime.answer_frame(frame, alone=True).rows(named=True)
+
+    for place, (answer, own) in enumerate(zip(runtime.answer_rows(rows), framed, strict=True)):
+        served = {"cost": min(answer.costs.values())} if hasattr(answer, "costs") else msgspec.structs.asdict(answer)
+        for name in {"score", "cost", "distance"} & own.keys():
+            far = abs(served[name] - own[name]) > _NEAR * max(1.0, abs(served[name]))
+            assert not far, f"row {place}: {name} {served[name]!r} alone, {own[name]!r} in the frame"
+
+
 def check_broken_rows_are_refused_by_name(subject: TrainedTask) -> None:
     """A missing, non-finite or non-numeric value and a row of another length raise SchemaError, which names it."""
     runtime = _runtime(subject)
@@ -96,6 +120,7 @@ ROW_CHECKS: Final[tuple[RuntimeCheck, ...]] = (
     check_answered_rows_are_not_mutated,
     check_answers_are_row_wise,
     check_frames_are_answered_as_rows_are,
+    check_rows_alone_in_a_frame_are_answered_as_single_rows,
     check_broken_rows_are_refused_by_name,
     check_rows_are_answered_in_bounded_memory,
 )

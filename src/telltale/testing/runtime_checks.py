@@ -22,7 +22,7 @@ from telltale.telemetry.frames import TIME
 from telltale.testing.bundle_checks import BUNDLE_CHECKS, RuntimeCheck
 from telltale.testing.query_checks import FORECAST_CHECKS, QUERY_CHECKS, RANK_CHECKS
 from telltale.testing.refusals import assert_refused
-from telltale.testing.row_checks import ROW_CHECKS
+from telltale.testing.row_checks import ROW_CHECKS, check_rows_alone_in_a_frame_are_answered_as_single_rows
 from telltale.testing.samples import disturbed, epoch_s, known_labels, last_value_scores, two_entities, windows
 from telltale.testing.streams import assert_bounded
 from telltale.testing.trained_task import TrainedTask
@@ -232,7 +232,7 @@ ANSWER_CHECKS: Final[tuple[RuntimeCheck, ...]] = (
 
 # The suite of each kind of task; a kind that is not here is not covered.
 RUNTIME_SUITES: Final[dict[str, tuple[RuntimeCheck, ...]]] = {
-    "score": (*ANSWER_CHECKS, *BUNDLE_CHECKS),
+    "score": (*ANSWER_CHECKS, check_rows_alone_in_a_frame_are_answered_as_single_rows, *BUNDLE_CHECKS),
     "choose": (*ROW_CHECKS, *BUNDLE_CHECKS),
     "segment": (*ROW_CHECKS, *BUNDLE_CHECKS),
     "rank": (*QUERY_CHECKS, *RANK_CHECKS, *BUNDLE_CHECKS),

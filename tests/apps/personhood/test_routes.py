@@ -59,7 +59,7 @@ def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
     transport = RsgiTransport(make_application(edge))
 
     async def send(body: object) -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
             content = json.dumps(body).encode()
             return await client.post("/predict", content=content, headers={"content-type": "application/json"})
 

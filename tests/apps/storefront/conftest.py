@@ -11,6 +11,7 @@ from telltale.contract.route import RouteRequest
 from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.serve.edge import Edge, open_edge
+from telltale.serve.guard.caller import LOCAL, OPERATOR
 from telltale.serve.routes.route_context import RouteContext
 from telltale.serve.settings import ServeSettings
 from telltale.train.fitted import TrainingChoices
@@ -72,7 +73,7 @@ def open_context(settings: ServeSettings) -> Iterator[Callable[..., RouteContext
         edge = open_edge(msgspec.structs.replace(settings, **changed))
         edge.versions.refresh()
         edges.append(edge)
-        return RouteContext(edge)
+        return RouteContext(edge, LOCAL if edge.guard.is_open else OPERATOR)
 
     yield open_one
     for edge in edges:

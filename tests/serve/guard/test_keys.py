@@ -4,9 +4,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from telltale.contract.errors import UsageError
-from telltale.serve.guard.keys import check_exposure
-
 PREDICT = "/v1/helios/anomaly/predict"
 
 
@@ -45,15 +42,3 @@ def test_the_key_opens_in_either_header(locked: Any, row: dict[str, Any], header
 @pytest.mark.parametrize("path", ["/health", "/healthz", "/readyz", "/metrics", "/docs", "/v1/versions"])
 def test_what_tells_nothing_of_what_was_measured_is_open(locked: Any, path: str) -> None:
     assert locked.get(path).status_code == 200
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])  # noqa: S104 - that is the point
-def test_a_server_reachable_from_elsewhere_without_a_key_does_not_start(host: str) -> None:
-    with pytest.raises(UsageError, match=r"TELLTALE_OPERATOR_KEY, or serve on 127.0.0.1"):
-        check_exposure(host, "")
-    check_exposure(host, "key")
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])
-def test_this_machine_alone_needs_no_key(host: str) -> None:
-    check_exposure(host, "")

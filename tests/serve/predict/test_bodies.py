@@ -63,16 +63,21 @@ def test_a_column_may_have_the_name_of_an_option() -> None:
     [
         (b"", UsageError, "not JSON"),
         (b"{", UsageError, "not JSON"),
-        (b'{"load": NaN, "share of errors": 0}', UsageError, "not JSON"),
+        (b'{"load": NaN, "share of errors": 0}', SchemaError, "load: load is NaN. Send a finite number"),
         (b'{"load": 1, "share of errors": 0, "device": "\xff"}', UsageError, "not JSON"),
         (b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", UsageError, "not JSON"),
         (b"[]", SchemaError, "one object with a number for each column"),
         (b'{"load": 1, "x": 2}', SchemaError, r"\['share of errors'\] are missing; there are \['load', 'x'\]"),
         (b'{"load": -1, "share of errors": 0}', SchemaError, "load is -1. Send a number of at least 0 in jobs"),
         (b'{"load": 1, "share of errors": 1.5}', SchemaError, "share of errors is 1.5. Send a number from 0 to 1"),
+        (
+            b'{"load": 1e19, "share of errors": 1}',
+            SchemaError,
+            r"load is 1e\+19. Send a number from 0 to 1e\+18 in jobs",
+        ),
         (b'{"load": "3", "share of errors": 1}', SchemaError, 'load is "3". Send a number'),
         (b'{"load": true, "share of errors": 1}', SchemaError, "load is true. Send a number"),
-        (b'{"load": 1e999, "share of errors": 1}', TelltaleError, "."),
+        (b'{"load": 1e999, "share of errors": 1}', SchemaError, "load is 1e999. Send a finite number"),
         (b'{"load": 1, "share of errors": 1, "timestamp": "soon"}', SchemaError, "'soon' is not a time. Give ISO 8601"),
         (b'{"load": 1, "share of errors": 1, "time": 1704067200000}', SchemaError, "Give seconds, not milliseconds"),
         (b'{"load": 1, "share of errors": 1, "timestamp": []}', SchemaError, "timestamp"),
@@ -178,7 +183,7 @@ def test_what_passes_is_within_the_declared_ranges_and_what_does_not_is_a_schema
     load: float, share: float, extra: str
 ) -> None:
     body = json.dumps({"load": load, "share of errors": share, "x" + extra: extra}).encode()
-    is_good = 0 <= load < float("inf") and 0 <= share <= 1
+    is_good = 0 <= load <= 1e18 and 0 <= share <= 1
 
     try:
         found = READER.row(body)

@@ -82,7 +82,7 @@ def test_every_refusal_is_a_problem_document(client: Any, method: str, path: str
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     told = _told(answer)
-    assert set(told) == {"type", "title", "status", "detail", "where", "mend"}
+    assert set(told) == {"type", "title", "status", "detail", "where", "mend", "instance"}
     assert told["status"] == status
     assert told["mend"]
 

@@ -137,7 +137,15 @@ def _set_paused(context: RouteContext, job_id: str, *, paused: bool) -> Schedule
 
 
 TRAINING_ROUTES = (
-    Route(method="POST", path="/train", summary="Train every model", handle=train, answer=Accepted, status=202),
+    Route(
+        method="POST",
+        path="/train",
+        summary="Train every model",
+        handle=train,
+        answer=Accepted,
+        status=202,
+        scope="operate",
+    ),
     Route(
         method="GET",
         path="/scheduler/status",
@@ -153,6 +161,7 @@ TRAINING_ROUTES = (
         body=TriggerBody,
         answer=Accepted,
         status=202,
+        scope="operate",
     ),
     Route(
         method="POST",
@@ -160,6 +169,7 @@ TRAINING_ROUTES = (
         summary="Pause a schedule",
         handle=pause,
         answer=ScheduledJob,
+        scope="operate",
     ),
     Route(
         method="POST",
@@ -167,5 +177,6 @@ TRAINING_ROUTES = (
         summary="Resume a schedule",
         handle=resume,
         answer=ScheduledJob,
+        scope="operate",
     ),
 )

@@ -314,6 +314,7 @@ VERSION_ROUTES = (
         handle=rollback,
         body=RollbackBody,
         answer=RolledBack,
+        scope="operate",
     ),
     Route(
         method="POST",
@@ -322,6 +323,7 @@ VERSION_ROUTES = (
         handle=performance,
         body=PerformanceBody,
         answer=Stored,
+        scope="ingest",
     ),
     Route(
         method="GET",
@@ -338,5 +340,6 @@ VERSION_ROUTES = (
         handle=auto_rollback,
         body=AutoRollbackBody,
         answer=AutoRollback,
+        scope="operate",
     ),
 )

@@ -1,13 +1,15 @@
 """Bodies that do not come in time: one look a second over all that are waited for, in place of a timer for each."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from time import monotonic
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
-from telltale.contract.errors import TelltaleError
+from telltale.contract.errors import TelltaleError, UnavailableError
 
 _LOOK_S = 1.0
+# A body that is read as it comes may take a second more for each so many bytes: slower ones hold a place for nothing.
+LEAST_BYTES_S: Final = 1_000.0
 T = TypeVar("T")
 
 
@@ -31,12 +33,28 @@ class BodyClock:
         self._waiting: dict[asyncio.Task[Any], float] = {}
         self._late: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_over = False
 
-    async def wait(self, coming: Awaitable[T]) -> T:
-        """What comes. Raises SlowBodyError."""
+    def end(self) -> None:
+        """Refuse what has not come by now, and all that would come: the process ends."""
+        self._is_over = True
+        for task in list(self._waiting):
+            self._end_wait(task)
+
+    @property
+    def limit_s(self) -> float:
+        """How long a body may take."""
+        return self._limit_s
+
+    async def wait(self, coming: Awaitable[T], *, within_s: float | None = None) -> T:
+        """What comes, within the limit or sooner. Raises SlowBodyError, and UnavailableError after `end`."""
+        if self._is_over:
+            if isinstance(coming, Coroutine):
+                coming.close()
+            raise _ending()
         task = asyncio.current_task()
         assert task is not None
-        self._waiting[task] = monotonic() + self._limit_s
+        self._waiting[task] = monotonic() + (self._limit_s if within_s is None else within_s)
         if self._timer is None:
             self._timer = task.get_loop().call_later(_LOOK_S, self._look)
         try:
@@ -46,8 +64,10 @@ class BodyClock:
                 raise
             self._late.discard(task)
             task.uncancel()
+            if self._is_over:
+                raise _ending() from None
             raise SlowBodyError(
-                f"the body did not come within {self._limit_s:g} s",
+                f"the body did not come within {self._limit_s:g} s and one more for each {LEAST_BYTES_S:g} bytes of a batch",
                 where="request body",
                 mend="Send it without a pause, or in smaller parts.",
             ) from None
@@ -57,7 +77,18 @@ class BodyClock:
     def _look(self) -> None:
         now = monotonic()
         for task in [task for task, until in self._waiting.items() if until < now]:
-            self._late.add(task)
-            del self._waiting[task]
-            task.cancel()
+            self._end_wait(task)
         self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look) if self._waiting else None
+
+    def _end_wait(self, task: "asyncio.Task[Any]") -> None:
+        self._late.add(task)
+        del self._waiting[task]
+        task.cancel()
+
+
+def _ending() -> UnavailableError:
+    return UnavailableError(
+        "the server stops, and the rest of the body had not come",
+        where="request body",
+        mend="Send it again; of a batch only what has no answer yet.",
+    )

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from telltale.contract.errors import SchemaError, TelltaleError, UsageError
 from telltale.contract.schema import Column
-from telltale.serve.http.struct_bodies import UNREADABLE
+from telltale.serve.http.struct_bodies import UNREADABLE, not_json, strange_number
 
 _PATH = re.compile(r" - at `\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+# Models reckon in single precision, where the squares of larger numbers are infinite, and answers would be none.
+LARGEST: Final = 1e18
 _SHOWN = 60  # characters of a wrong value that are told
 
 
@@ -21,9 +24,8 @@ def explain_fault(body: bytes, error: Exception, columns: Sequence[Column]) -> T
     try:
         decoded = msgspec.json.decode(body)
     except UNREADABLE as broken:
-        # A bare NaN or a broken byte: the message says where in the text.
-        return UsageError(
-            f"the body is not JSON ({broken})", where="request body", mend=f"Send one JSON object with {names}."
+        return strange_number(body) or UsageError(
+            not_json(body, broken), where="request body", mend=f"Send one JSON object with {names}."
         )
     path = found.group(1) if (found := _PATH.search(str(error))) else ""
     where = f"request body{', ' + path.lstrip('.') if path else ''}"
@@ -39,7 +41,9 @@ def explain_fault(body: bytes, error: Exception, columns: Sequence[Column]) -> T
             where=where,
             mend='Send one object with a number for each column, or {"rows": [...]} with several of them.',
         )
-    return SchemaError(f"{name} is {_shown(value)}", where=where, mend=f"Send {_allowed(column)}.")
+    if isinstance(value, int | float) and abs(value) > LARGEST:
+        column = replace(column, low=-LARGEST if column.low is None else column.low, high=column.high or LARGEST)
+    return SchemaError(f"{name} is {_shown(value)}", where=where, mend=f"Send {allowed_values(column)}.")
 
 
 def _walk(decoded: Any, path: str) -> tuple[Any, Any, str]:
@@ -55,7 +59,8 @@ def _walk(decoded: Any, path: str) -> tuple[Any, Any, str]:
     return (value if isinstance(value, dict) else holder), value, name
 
 
-def _allowed(column: Column) -> str:
+def allowed_values(column: Column) -> str:
+    """What may stand in a column, in words."""
     unit = f" in {column.unit}" if column.unit else ""
     if column.low is not None and column.high is not None:
         return f"a number from {column.low:g} to {column.high:g}{unit}"

@@ -12,8 +12,11 @@ PROBLEM_TYPE: Final = "application/problem+json"
 _logger = structlog.get_logger("telltale.serve.http.problems")
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """A problem document. `type` names the kind of error and stays the same for ever."""
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem document. `type` names the kind of error and stays the same for ever.
+
+    `instance` names the request, as its `x-request-id` does; faults of single rows have none.
+    """
 
     type: str
     title: str
@@ -21,6 +24,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     where: str
     mend: str
+    instance: str = ""
 
 
 def problem_of(error: Exception) -> Problem:
@@ -55,3 +59,14 @@ def encode_problem(error: Exception) -> tuple[int, bytes]:
     """The status and the body to answer with."""
     problem = problem_of(error)
     return problem.status, msgspec.json.encode(problem)
+
+
+def name_request(document: bytes, request_id: str) -> bytes:
+    """An encoded problem document with the request that it answers.
+
+    Put in where the answer is sent: what makes the document may serve several requests at once.
+
+    >>> name_request(b'{"status":404}', "a-1")
+    b'{"status":404,"instance":"urn:telltale:request:a-1"}'
+    """
+    return b'%b,"instance":"urn:telltale:request:%b"}' % (document[:-1], request_id.encode())

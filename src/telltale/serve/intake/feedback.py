@@ -1,31 +1,47 @@
 """`POST /v1/feedback`: labels that come later, on disk before they are acknowledged."""
 
-import asyncio
 from datetime import datetime
 
 import msgspec
 
 from telltale.contract.errors import NotFoundError, SchemaError, UsageError
-from telltale.monitor.feedback import Feedback, FeedbackRow, check_feedback
+from telltale.monitor.feedback import Feedback, FeedbackRow, check_feedbacks
 from telltale.serve.edge import Edge
+from telltale.serve.http.struct_bodies import not_json, strange_number
+from telltale.serve.intake.answers import Kept
+from telltale.serve.intake.writes import FeedbackWrite, check_same
+from telltale.storage.idempotency import RequestKey
+from telltale.storage.instants import to_us
+from telltale.telemetry.repeated_keys import refuse_repeated
 
 _decode = msgspec.json.Decoder(Feedback | list[Feedback]).decode
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """How many labels were stored."""
+async def receive_feedback(
+    edge: Edge, body: bytes, *, actor: str, now: datetime, key: RequestKey | None = None
+) -> bytes:
+    """Store one feedback or a list of them, all or none; `Kept`, as JSON.
 
-    accepted: int
-
-
-async def receive_feedback(edge: Edge, body: bytes, *, actor: str, now: datetime) -> Kept:
-    """Store one feedback or a list of them: all or none.
+    A request with a key that came before gets the answer of then. Without one, feedback sent twice is stored twice, which
+    changes nothing: of what is said of a prediction the last word counts.
 
     Raises:
         UsageError: the body is not JSON, or says neither which prediction nor which span.
         SchemaError: a field is unknown or of the wrong type.
         NotFoundError: no such prediction, or no such task.
+        KeyReusedError: the key belongs to another request.
+        UnavailableError: too much waits to be written, or the disk takes nothing; nothing of this request was stored.
     """
+    rows = await edge.intake.in_thread(lambda: _check(edge, _decoded(body), actor, now))
+    write = FeedbackWrite(rows, key, now_us=to_us(now))
+    await edge.intake.put(write)
+    if write.known is not None:
+        check_same(write.known, key)
+        return write.known.answer.encode()
+    return Kept(accepted=len(rows)).encoded().encode()
+
+
+def _decoded(body: bytes) -> list[Feedback]:
     try:
         decoded = _decode(body)
     except msgspec.ValidationError as error:
@@ -35,22 +51,22 @@ async def receive_feedback(edge: Edge, body: bytes, *, actor: str, now: datetime
             mend="Give prediction_id and label (0 or 1), or app, task, entity, from, to and label.",
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(
-            f"the body is not JSON ({error})", where="request body", mend="Send one object, or a list of objects."
+        raise strange_number(body) or UsageError(
+            not_json(body, error), where="request body", mend="Send one object, or a list of objects."
         ) from None
-    items = decoded if isinstance(decoded, list) else [decoded]
-    rows = [await asyncio.to_thread(_check, edge, item, actor, now) for item in items]
-    if rows:
-        await asyncio.wrap_future(edge.feedback.submit(rows))
-    return Kept(accepted=len(rows))
+    refuse_repeated(body)
+    if decoded == []:
+        raise SchemaError("the list is empty", where="request body", mend="Send at least one label.")
+    return decoded if isinstance(decoded, list) else [decoded]
 
 
-def _check(edge: Edge, item: Feedback, actor: str, now: datetime) -> FeedbackRow:
-    if item.prediction_id is None and item.app is not None and item.task is not None:
-        edge.place(item.app, item.task)
+def _check(edge: Edge, items: list[Feedback], actor: str, now: datetime) -> list[FeedbackRow]:
+    for app, task in dict.fromkeys((item.app, item.task) for item in items if item.prediction_id is None):
+        if app is not None and task is not None:
+            edge.place(app, task)
     try:
-        return check_feedback(edge.folder.events, item, actor=actor, now=now)
+        return check_feedbacks(edge.folder.events, items, actor=actor, now=now)
     except NotFoundError:
         # The answer may be so fresh that its row is still in memory.
         edge.log.flush()
-        return check_feedback(edge.folder.events, item, actor=actor, now=now)
+        return check_feedbacks(edge.folder.events, items, actor=actor, now=now)

@@ -1,134 +1,172 @@
 """Events by HTTP: checked, on disk, then acknowledged; scored from the store where the client asks for it."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from time import perf_counter
-from typing import Any
+from typing import Final, TypeVar
 
 import msgspec
 
-from telltale.contract.errors import SchemaError, UsageError
+from telltale.contract.errors import UnavailableError
 from telltale.contract.schema import EventSchema
+from telltale.serve.intake.answers import Received, nothing_taken, read_received
+from telltale.serve.intake.bounds import Bench, Door, unavailable
+from telltale.serve.intake.writes import AnswerWrite, EventsWrite, Write, check_same, write_all
 from telltale.serve.live.live_task import LiveTask
 from telltale.serve.predict.decide import keep_answer
 from telltale.storage.database import Database
 from telltale.storage.group_commit import GroupCommit
+from telltale.storage.idempotency import RequestKey
 from telltale.storage.instants import from_us
-from telltale.telemetry.event_rows import EventRow, event_rows, write_rows
-from telltale.telemetry.event_store import EventStore
-from telltale.telemetry.files import parse_ndjson
-from telltale.telemetry.raw_rows import Quarantined, RawRows, rows_from_objects
-from telltale.telemetry.validate import Checked, check_rows
+from telltale.telemetry.clean_rows import CleanReader
+from telltale.telemetry.event_rows import EventRow, Origin, event_rows, origin_of
+from telltale.telemetry.request_bodies import read_objects
+from telltale.telemetry.validate import check_rows
 
-SOURCE = "http"
-_TOLD = 3  # reasons told in a refusal; all of them are in the quarantine
-
-
-class SetAside(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that was not taken, and why."""
-
-    line: int
-    reason: str
-
-
-class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of the rows of a request, all of it on disk.
-
-    `predictions` has one answer per row taken and task that decides rows of the event, by entity and time.
-    """
-
-    accepted: int
-    already_stored: int
-    quarantined: tuple[SetAside, ...]
-    ignored: dict[str, str] = {}
-    predictions: tuple[Any, ...] | None = None  # as the tasks' predict paths send them
+SOURCE: Final = "http"
+# Checked on the event loop, where it takes some tens of microseconds: less than to hand it to a thread and back.
+_SMALL_BYTES: Final = 4_096
+# Of bodies that are decoded or wait for the disk. Their rows fit the queue of the group commit.
+_BENCH_BYTES: Final = 4_000_000
+_THREADS: Final = 2  # they hold the interpreter lock for most of their work: more of them would not be quicker
+T = TypeVar("T")
 
 
 class Intake:
-    """The queue in front of the event table: requests share transactions.
+    """The way of events and feedback to the disk: bounded, checked, and many requests to a transaction.
 
     Args:
         events: the database.
+        max_requests: requests in work at once.
+        max_bytes: of their bodies.
     """
 
-    def __init__(self, events: Database) -> None:
-        self._store = EventStore(events)
-        self._commits: GroupCommit[EventRow] = GroupCommit(events, write_rows)
+    def __init__(self, events: Database, *, max_requests: int, max_bytes: int) -> None:
+        self.door = Door(max_requests=max_requests, max_bytes=max_bytes)
+        self._bench = Bench(max_bytes=_BENCH_BYTES)
+        self._readers: dict[tuple[str, str], CleanReader] = {}
+        self._commits: GroupCommit[Write] = GroupCommit(events, write_all)
+        # Not the loop's own threads, whose queue knows no bound: what waits for these was let in at the door.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
 
     async def receive(
-        self, app: str, schema: EventSchema, body: bytes, *, score_with: Iterable[LiveTask], now: datetime
-    ) -> Received:
+        self,
+        app: str,
+        schema: EventSchema,
+        body: bytes,
+        *,
+        score_with: Iterable[LiveTask],
+        now: datetime,
+        key: RequestKey | None = None,
+    ) -> bytes:
         """Take the rows of a body: one object, a list of objects, or one object a line.
 
-        Returns when the good rows are on disk and the others in quarantine.
+        Returns when the good rows are on disk and the others in quarantine: `Received`, as JSON. A request with a key that
+        came before gets the answer of then.
 
         Raises:
             UsageError: the body is empty or not JSON.
             SchemaError: a required column is missing altogether, or no row could be taken.
-            UnavailableError: too much waits to be written; nothing of this request was.
+            KeyReusedError: the key belongs to another request.
+            UnavailableError: too much waits to be written, or the disk takes nothing; nothing of this request was stored.
+            TooLargeError: more rows than could ever wait at once.
         """
-        # Off the loop: checking a large body takes as long as thousands of predictions.
-        checked, rows = await asyncio.to_thread(self._check, app, schema, body, now)
-        if checked.quarantined:
-            await asyncio.to_thread(
-                self._store.quarantine, app, schema.name, checked.quarantined, source=SOURCE, now=now
-            )
-            if not rows:
-                raise _nothing_taken(checked.quarantined, where=f"{app}/{schema.name}")
-        await asyncio.wrap_future(self._commits.submit(rows))
-        n_new = sum(row.is_new is True for row in rows)
-        tasks = tuple(score_with)
-        predictions = await asyncio.to_thread(self._score, rows, tasks) if tasks else None
-        return Received(
-            accepted=n_new,
-            already_stored=len(rows) - n_new,
-            quarantined=tuple(SetAside(line=row.line, reason=row.reason) for row in checked.quarantined),
-            ignored=dict(checked.ignored),
-            predictions=predictions,
-        )
+        taken = await self._bench.take(len(body))
+        try:
+            tasks = tuple(score_with)
+            write = await self._checked(app, schema, body, now, key, is_scored=bool(tasks))
+            await self.put(write)
+            if write.known is None:
+                received = write.received()
+            else:
+                check_same(write.known, key)
+                if write.is_under_way:
+                    raise unavailable("the first request with this key is still being answered")
+                if write.known.answer and not write.finishes:
+                    return write.known.answer.encode()
+                received = read_received(write.known.answer) if write.rows else write.received()
+            if not write.rows:
+                raise nothing_taken(write.quarantined, where=f"{app}/{schema.name}")
+            if tasks:
+                received = await self._scored(write, received, tasks)
+            return received.encoded().encode()
+        finally:
+            self._bench.give_back(taken)
+
+    async def put(self, write: Write) -> None:
+        """Have it written; returns when it is on disk. Raises what went wrong; then nothing of it was."""
+        try:
+            await asyncio.wrap_future(self._commits.submit([write] * write.weight))
+        except UnavailableError as error:
+            raise _tried_again(error) from error
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do it beside the event loop. Raises UnavailableError while closing."""
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except RuntimeError as error:
+            raise unavailable("the server is stopping") from error
+        return await future
 
     def close(self) -> None:
         """Write what waits, then refuse more."""
+        self._threads.shutdown()
         self._commits.close()
 
-    def _check(self, app: str, schema: EventSchema, body: bytes, now: datetime) -> tuple[Checked, list[EventRow]]:
-        raw = _raw_rows(body)
-        if raw.frame.is_empty():  # to say which columns it lacks would tell nobody what is wrong
-            raise _nothing_taken(raw.unreadable, where=f"{app}/{schema.name}")
-        checked = check_rows(schema, raw, require_time=True)
-        rows = event_rows(app, schema.name, checked.frame, checked.columns, source=SOURCE, now=now)
-        return checked, list(rows)
+    async def _checked(
+        self, app: str, schema: EventSchema, body: bytes, now: datetime, key: RequestKey | None, *, is_scored: bool
+    ) -> EventsWrite:
+        reader = self._readers.get((app, schema.name))
+        if reader is None:
+            reader = self._readers[app, schema.name] = CleanReader(schema)
+        origin = origin_of(app, schema.name, source=SOURCE, now=now)
 
-    def _score(self, rows: list[EventRow], tasks: tuple[LiveTask, ...]) -> tuple[msgspec.Struct, ...]:
-        return tuple(_score_row(row, live) for live in tasks for row in rows)
+        def clean() -> EventsWrite | None:
+            rows = reader.read(body)
+            return None if rows is None else EventsWrite(origin, rows, (), {}, key=key, is_scored=is_scored)
+
+        if len(body) <= _SMALL_BYTES:
+            write = clean()
+            if write is not None:
+                return write
+            return await self.in_thread(lambda: _check(schema, body, origin, key, is_scored=is_scored))
+        return await self.in_thread(lambda: clean() or _check(schema, body, origin, key, is_scored=is_scored))
+
+    async def _scored(self, write: EventsWrite, received: Received, tasks: tuple[LiveTask, ...]) -> Received:
+        """With the predictions. Kept with the key, so that a retry gets these and makes no others."""
+        predictions = await self.in_thread(
+            lambda: tuple(_score_row(write.origin, row, live) for live in tasks for row in write.rows)
+        )
+        whole = msgspec.structs.replace(received, predictions=predictions)
+        if write.key is not None:
+            await self.put(AnswerWrite(write.key, whole.encoded(), now_us=write.now_us))
+        return whole
 
 
-def _score_row(row: EventRow, live: LiveTask) -> msgspec.Struct:
-    clocks = (row.received_us / 1e6, perf_counter())
+def _check(schema: EventSchema, body: bytes, origin: Origin, key: RequestKey | None, *, is_scored: bool) -> EventsWrite:
+    raw = read_objects(body)
+    where = f"{origin.app}/{schema.name}"
+    if raw.frame.is_empty():  # to say which columns it lacks would tell nobody what is wrong
+        raise nothing_taken(raw.unreadable, where=where)
+    checked = check_rows(schema, raw, require_time=True)
+    rows = list(event_rows(checked.frame, checked.columns, where=f"{SOURCE}: {where}"))
+    return EventsWrite(origin, rows, checked.quarantined, dict(checked.ignored), key=key, is_scored=is_scored)
+
+
+def _score_row(origin: Origin, row: EventRow, live: LiveTask) -> msgspec.Struct:
+    clocks = (origin.received_us / 1e6, perf_counter())
+    entity, at_us, key, _, _ = row
     served = live.served
     where = f"{served.app}/{served.task}@{served.version}"
-    item = live.windows.until(row.entity, from_us(row.at_us), row.key, where=where)
+    item = live.windows.until(entity, from_us(at_us), key, where=where)
     answer = live.runtime.answer([item])[0]
     return keep_answer(live, item.rows[-1], item.times[-1], item.entity, answer, clocks)
 
 
-def _raw_rows(body: bytes) -> RawRows:
-    if not body.strip():
-        raise UsageError(
-            "the body is empty",
-            where="request body",
-            mend="Send one object, a list of objects, or one object a line.",
-        )
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return parse_ndjson(body)
-    return rows_from_objects(decoded if isinstance(decoded, list) else [decoded])
-
-
-def _nothing_taken(refused: Sequence[Quarantined], *, where: str) -> SchemaError:
-    told = "; ".join(f"line {row.line}: {row.reason}" for row in refused[:_TOLD]) or "there is none"
-    return SchemaError(
-        f"no row could be taken ({told})", where=where, mend="Mend the rows and send them again; nothing was stored."
-    )
+def _tried_again(error: UnavailableError) -> UnavailableError:
+    """The same, with a moment after which to try again."""
+    if error.retry_after_s is None:
+        error.retry_after_s = unavailable("").retry_after_s
+    return error

@@ -8,6 +8,7 @@ import msgspec
 from telltale.contract.answer import QueryRuntime, RowRuntime
 from telltale.contract.errors import UnavailableError
 from telltale.contract.kinds import Kind
+from telltale.contract.schema import EventSchema
 from telltale.monitor.prediction_log import Record, ServedVersion
 from telltale.serve.live.stored_windows import StoredWindows
 from telltale.serve.predict.answers import Shape
@@ -24,6 +25,8 @@ class LiveTask(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     Args:
         served: who answers, as it is logged.
         runtime: the model.
+        event: what its rows are.
+        nullable: columns that its plan fills where they have no value.
         reader: decodes bodies for the version's columns.
         windows: the newest stored rows of an entity.
         interval_s: usual distance between rows, for windows whose rows have no time.
@@ -34,6 +37,8 @@ class LiveTask(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     served: ServedVersion
     runtime: RowRuntime
+    event: EventSchema
+    nullable: frozenset[str]
     reader: BodyReader
     windows: StoredWindows
     interval_s: float
@@ -59,13 +64,14 @@ Live = LiveTask | LiveQueries
 class Place:
     """Where the live version of a task stands; replaced by one assignment to `live`, which no request sees half done."""
 
-    __slots__ = ("app", "fault", "live", "task")
+    __slots__ = ("app", "fault", "live", "mend", "task")
 
     def __init__(self, app: str, task: str) -> None:
         self.app = app
         self.task = task
         self.live: Live | None = None
         self.fault = ""  # why the champion in the registry is not the one that serves, or ""
+        self.mend = ""  # what to do about it
 
     def required(self) -> Live:
         """The live version. Raises UnavailableError where no version serves."""
@@ -73,6 +79,7 @@ class Place:
             raise UnavailableError(
                 self.fault or "no version has been promoted yet",
                 where=f"{self.app}/{self.task}",
-                mend=f"Run: telltale train {self.app}/{self.task}, then telltale promote {self.app}/{self.task}.",
+                mend=self.mend
+                or f"Run: telltale train {self.app}/{self.task}, then telltale promote {self.app}/{self.task}.",
             )
         return self.live

@@ -1,7 +1,7 @@
 """`predict:batch`: a line in, a line out, in order, in bounded memory whatever the size of the body."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -9,7 +9,10 @@ from telltale.contract.errors import TooLargeError
 from telltale.monitor.prediction_log import PredictionLog
 from telltale.serve.http.problems import Problem, problem_of
 from telltale.serve.live.live_task import Live
-from telltale.serve.predict.decide import decide_many
+from telltale.serve.predict.decide import Decided, decide_many
+
+# Waited for before so many rows are answered.
+Pace = Callable[[int], Awaitable[None]]
 
 _LINES = 64  # answered before other requests get their turn: about 3 ms
 _encode_into = msgspec.json.Encoder().encode_into
@@ -23,7 +26,7 @@ class BatchFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def predict_batch(
-    live: Live, chunks: AsyncIterator[bytes], log: PredictionLog, *, max_line_bytes: int
+    live: Live, chunks: AsyncIterator[bytes], log: PredictionLog, *, max_line_bytes: int, pace: Pace | None = None
 ) -> AsyncIterator[bytes]:
     """Answer newline-delimited JSON: each line as `predict` would, all by the version that was live at the start.
 
@@ -38,27 +41,35 @@ async def predict_batch(
         chunks: the body as it comes in.
         log: waited for where it fills, so that no batch is too quick to be logged.
         max_line_bytes: a longer line ends the batch with an error.
+        pace: waited for before lines are answered.
     """
     line = 0
     async for some in _lines(chunks, max_line_bytes):
-        for start in range(0, len(some), _LINES):
-            part = some[start : start + _LINES]
-            numbered = [(line + n, row) for n, row in enumerate(part, start=1) if row and not row.isspace()]
-            line += len(part)
-            if numbered:
-                yield _answered(live, numbered)
-                await asyncio.sleep(0)
-                while log.n_waiting > log.capacity // 2:  # noqa: ASYNC110 - the log has no loop to set an event in
-                    await asyncio.sleep(0.01)
+        numbered = [(line + n, row) for n, row in enumerate(some, start=1) if row and not row.isspace()]
+        line += len(some)
+        numbers = iter(numbered)
+        async for decided in decide_in_turns(live, [row for _, row in numbered], log, pace=pace):
+            out = bytearray()
+            for item in decided:
+                number, _ = next(numbers)
+                told = BatchFault(line=number, error=problem_of(item)) if isinstance(item, Exception) else item
+                _encode_into(told, out, -1)
+                out += b"\n"
+            yield bytes(out)
 
 
-def _answered(live: Live, numbered: list[tuple[int, bytes]]) -> bytes:
-    out = bytearray()
-    for (line, _), item in zip(numbered, decide_many(live, [row for _, row in numbered]), strict=True):
-        told = BatchFault(line=line, error=problem_of(item)) if isinstance(item, Exception) else item
-        _encode_into(told, out, -1)
-        out += b"\n"
-    return bytes(out)
+async def decide_in_turns(
+    live: Live, bodies: Sequence[bytes], log: PredictionLog, *, pace: Pace | None = None
+) -> AsyncIterator[Sequence[Decided]]:
+    """`decide_many` for any number of bodies, some at a time; other requests get their turn in between."""
+    for start in range(0, len(bodies), _LINES):
+        part = bodies[start : start + _LINES]
+        if pace is not None:
+            await pace(len(part))
+        yield decide_many(live, part)
+        await asyncio.sleep(0)
+        while log.is_behind:  # noqa: ASYNC110 - the log has no loop to set an event in
+            await asyncio.sleep(0.01)
 
 
 async def _lines(chunks: AsyncIterator[bytes], max_line_bytes: int) -> AsyncIterator[list[bytes]]:

@@ -1,17 +1,20 @@
 """Bodies of `predict`: a decoder made for one version's columns, so that decoding is the check."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from telltale.contract.errors import SchemaError, TelltaleError
 from telltale.contract.schema import Column, EventSchema
-from telltale.serve.http.body_faults import explain_fault
+from telltale.serve.http.body_faults import LARGEST, explain_fault
 from telltale.serve.http.body_times import parse_time
 from telltale.serve.http.struct_bodies import UNREADABLE
 from telltale.telemetry.forbidden import content_check
+from telltale.telemetry.repeated_keys import refuse_repeated
+from telltale.telemetry.values import LONGEST_ENTITY
 
+MOST_ROWS: Final = 10_000  # of a window; the longest that an app asks for has some hundred
 _astuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
 
 
@@ -29,7 +32,8 @@ class BodyReader:
 
     A body is one object with a number for each column, or `{"rows": [...]}` with several such objects, oldest first,
     of which the last is decided. Beside the columns it may have a time, an entity, and `explain`; other keys are
-    ignored, but for columns that could hold content: those are refused, so that nobody goes on sending them.
+    ignored, but for columns that could hold content: those are refused, so that nobody goes on sending them. A key that
+    is named twice is refused, known or not: which of the two was meant, nobody can tell.
 
     Args:
         schema: the event: ranges, names of time and entity.
@@ -46,7 +50,10 @@ class BodyReader:
         self._entities = tuple(
             name for name in dict.fromkeys((schema.entity or "entity", "entity")) if name not in taken
         )
+        self._time_name = next(iter(self._times), "")
+        self._entity_name = next(iter(self._entities), "")
         self._check_content = content_check([schema])
+        self._all_needed = not any(column.nullable for column in self._declared)
         # Then a body without a single value would decode too: what it says nothing of cannot be filled from it.
         self._may_be_empty = nullable >= set(self._columns)
         row = self._struct("Row", with_columns=True)
@@ -58,8 +65,8 @@ class BodyReader:
 
         Raises:
             UsageError: it is not JSON.
-            SchemaError: a column is missing, of the wrong type or out of range; the time cannot be read; or there is a
-                column that could hold content.
+            SchemaError: a column is missing, of the wrong type or out of range; the time cannot be read; a key is named
+                twice; or there is a column that could hold content.
         """
         if self._check_content is not None:
             self._check_content(body)
@@ -82,9 +89,20 @@ class BodyReader:
         stamp, entity, explain = parts[n : n + 3]
         if len(parts) > n + 3 and (stamp is None or entity is None):
             stamp, entity = self._other_names(parts, stamp, entity)
-        if type(entity) is int:
-            entity = str(entity)
-        return values, None if stamp is None else parse_time(stamp), entity, explain
+        # Two quotes about each key and each text: a body with more says something twice, or something besides.
+        n_quotes = 2 * n if self._all_needed else 2 * (n - values.count(None))
+        if stamp is not None:
+            n_quotes += 4 if type(stamp) is str else 2
+            stamp = parse_time(stamp, self._time_name)
+        if entity is not None:
+            n_quotes += 4 if type(entity) is str else 2
+            entity = self._entity(entity)
+        if explain:
+            n_quotes += 2
+        if body.count(b'"') != n_quotes:
+            refuse_repeated(body)
+            self._refuse_two_names(parts)
+        return values, stamp, entity, explain
 
     def window(self, body: bytes) -> Window:
         """A body of several rows.
@@ -97,16 +115,24 @@ class BodyReader:
             decoded = self._decode_window(body)
         except UNREADABLE as error:
             raise self._fault(body, error) from None
+        if len(decoded.rows) > MOST_ROWS:
+            raise SchemaError(
+                f"there are {len(decoded.rows)} rows",
+                where="request body, rows",
+                mend=f"Send at most {MOST_ROWS}: the last ones are what counts.",
+            )
+        refuse_repeated(body)
         rows, times, entities = [], [], set()
         for row in decoded.rows:
             parts = _astuple(row)
             stamp, entity = self._other_names(parts, *parts[self._n : self._n + 2])
+            self._refuse_two_names(parts)
             rows.append(parts[: self._n])
-            times.append(None if stamp is None else parse_time(stamp))
-            entities.add(_named(entity))
+            times.append(None if stamp is None else parse_time(stamp, self._time_name))
+            entities.add(None if entity is None else self._entity(entity))
         _, entity, explain = _astuple(decoded)[1:4]
         if entity is not None:
-            entities = entities - {None} | {_named(entity)}
+            entities = entities - {None} | {self._entity(entity)}
         known = [time for time in times if time is not None]
         if not rows or len(entities) > 1 or len(known) not in {0, len(times)} or known != sorted(known):
             raise SchemaError(
@@ -122,13 +148,17 @@ class BodyReader:
             decoded = msgspec.json.decode(body)
         except UNREADABLE:
             return None
-        if not isinstance(decoded, dict):
+        if not isinstance(decoded, dict) or len(decoded) > 2:
             return None
+        n_keys = len(decoded)
         explain = decoded.pop("explain", False)
         entity = next(iter(decoded.values()), None)
         if len(decoded) != 1 or next(iter(decoded)) not in self._entities or not isinstance(explain, bool):
             return None
-        return (str(entity), explain) if isinstance(entity, str | int) and not isinstance(entity, bool) else None
+        if not isinstance(entity, str | int) or isinstance(entity, bool):
+            return None
+        refuse_repeated(body, {next(iter(decoded)): entity} | ({"explain": True} if n_keys == 2 else {}))
+        return self._entity(entity), explain
 
     def _other_names(
         self, parts: tuple[Any, ...], stamp: str | float | None, entity: str | int | None
@@ -141,6 +171,34 @@ class BodyReader:
         if entity is None:
             entity = next((value for value in others[n_times:] if value is not None), None)
         return stamp, entity
+
+    def _entity(self, given: str | int) -> str:
+        """The entity as text. Raises SchemaError where it could not be stored as it is."""
+        entity = given if type(given) is str else str(given)
+        if len(entity) > LONGEST_ENTITY or "\0" in entity:
+            name = self._entity_name
+            raise SchemaError(
+                f"{name} has {len(entity)} characters" if len(entity) > LONGEST_ENTITY else f"{name} has a NUL in it",
+                where=f"request body, {name}",
+                mend=f"Send a name of at most {LONGEST_ENTITY} characters, without NUL.",
+            )
+        return entity
+
+    def _refuse_two_names(self, parts: tuple[Any, ...]) -> None:
+        """Time or entity under two names may be said twice, but not with two values."""
+        n, n_times = self._n, len(self._times) - 1
+        others = parts[n + 3 :]
+        if others.count(None) == len(others):
+            return
+        for names, values in (
+            (self._times, (parts[n], *others[:n_times])),
+            (self._entities, (parts[n + 1], *others[n_times:])),
+        ):
+            given = {name: value for name, value in zip(names, values, strict=False) if value is not None}
+            if len(set(given.values())) > 1:
+                raise SchemaError(
+                    f"{' and '.join(given)} differ", where="request body", mend=f"Send {next(iter(given))} alone."
+                )
 
     def _struct(self, name: str, *, with_columns: bool, extra: tuple[tuple[str, Any], ...] = ()) -> type:
         """Columns first, in order, so that a slice of the struct is the row; keys keep any spelling by renaming."""
@@ -178,10 +236,8 @@ def _declared(schema: EventSchema, name: str, *, is_nullable: bool) -> Column:
     return msgspec.structs.replace(schema.column(name) or Column(name=name), nullable=is_nullable)
 
 
-def _named(entity: str | int | None) -> str | None:
-    return str(entity) if isinstance(entity, int) else entity
-
-
 def _field(name: str, column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
-    kind: Any = Annotated[float, msgspec.Meta(ge=column.low, le=column.high)]
+    low = -LARGEST if column.low is None else column.low
+    high = LARGEST if column.high is None else column.high
+    kind: Any = Annotated[float, msgspec.Meta(ge=low, le=high)]
     return (name, kind | None, None) if column.nullable else (name, kind)

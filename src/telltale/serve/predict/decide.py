@@ -17,6 +17,7 @@ from telltale.serve.predict.queries import ask_many
 # What is sent of one body, or what is wrong with it.
 Decided = msgspec.Struct | Exception
 _Clocks = tuple[float, float]  # time of receipt (epoch seconds), `perf_counter` when the work began
+_Asked = tuple[int, Input, bool]  # place among the bodies, a window, whether reasons are wanted
 
 _encode = msgspec.json.Encoder().encode
 _WAITING: Exception = LookupError("not answered yet")
@@ -24,16 +25,17 @@ _WAITING: Exception = LookupError("not answered yet")
 
 def predict(place: Place, body: bytes) -> tuple[int, bytes]:
     """The status and the body to answer `POST /v1/{app}/{task}/predict` with."""
-    return predict_many(place, [body])[0]
+    answer = predict_many(place, [body])[0]
+    return encode_problem(answer) if isinstance(answer, Exception) else (200, answer)
 
 
-def predict_many(place: Place, bodies: Sequence[bytes]) -> list[tuple[int, bytes]]:
-    """The same for several requests, in order; the model is asked once."""
+def predict_many(place: Place, bodies: Sequence[bytes]) -> list[bytes | Exception]:
+    """For each of several requests, in order, its answer or what is wrong with it; the model is asked once."""
     try:
         decided = decide_many(place.required(), bodies)
-    except Exception as error:  # noqa: BLE001 - an edge: each error becomes a problem document, foreign ones are logged
-        return [encode_problem(error)] * len(bodies)
-    return [encode_problem(item) if isinstance(item, Exception) else (200, _encode(item)) for item in decided]
+    except Exception as error:  # noqa: BLE001 - told to each sender
+        return [error] * len(bodies)
+    return [item if isinstance(item, Exception) else _encode(item) for item in decided]
 
 
 def decide_many(live: Live, bodies: Sequence[bytes]) -> Sequence[Decided]:
@@ -44,33 +46,55 @@ def decide_many(live: Live, bodies: Sequence[bytes]) -> Sequence[Decided]:
 
 
 def _decide_rows(live: LiveTask, bodies: Sequence[bytes]) -> list[Decided]:
-    """Rows without history share one call of the model; windows have one each."""
-    clocks = received_s, _ = time(), perf_counter()
-    decided: list[Decided] = []
+    """Rows without history share one call of the model, and so do windows."""
+    received_s, began = clocks = time(), perf_counter()
+    read, read_window = live.reader.row, live.reader.window
+    decided: list[Decided] = [_WAITING] * len(bodies)
     rows: list[CheckedRow] = []
     places: list[int] = []
+    windows: list[_Asked] = []
     for place, body in enumerate(bodies):
         try:
-            row = live.reader.row(body)
+            row = read(body)
             if row is None:
-                decided.append(_decide_window(live, live.reader.window(body), clocks))
+                window = read_window(body)
+                windows.append((place, _window_input(live, window, received_s), window.explain))
                 continue
         except Exception as error:  # noqa: BLE001 - one body's fault is told to its sender; the others go on
-            decided.append(_decide_stored(live, body, error, clocks))
+            stored = _stored_window(live, body, error)
+            if isinstance(stored, Exception):
+                decided[place] = stored
+            else:
+                windows.append((place, *stored))
             continue
         values, given_s, entity, explain = row
         rows.append((values, received_s if given_s is None else given_s, entity, explain))
         places.append(place)
-        decided.append(_WAITING)
+    for place, item, answered in _answer_windows(live, windows):
+        decided[place] = (
+            answered
+            if isinstance(answered, Exception)
+            else keep_answer(live, item.rows[-1], item.times[-1], item.entity, answered, clocks)
+        )
+    if not rows:
+        return decided
     try:
-        if len(rows) == 1:
-            answers: Sequence[Answer] = [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
-        else:
-            answers = live.runtime.answer_rows(rows) if rows else []
+        answers: Sequence[Answer] = (
+            live.runtime.answer_rows(rows)
+            if len(rows) > 1
+            else [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
+        )
     except Exception as error:  # noqa: BLE001 - told to each sender; a batch goes on with its next lines
-        return [error if item is _WAITING else item for item in decided]
+        for place in places:
+            decided[place] = error
+        return decided
+    # As `keep_answer` does, without a call for each.
+    served, append, new_id, shape = live.served, live.append, live.new_id, live.shape
+    latency_s = perf_counter() - began
     for place, (measured, time_s, whose, _), answer in zip(places, rows, answers, strict=True):
-        decided[place] = keep_answer(live, measured, time_s, whose, answer, clocks)
+        prediction_id = new_id()
+        append((served, prediction_id, measured, time_s, whose, answer, latency_s, received_s))
+        decided[place] = shape(served, prediction_id, time_s, whose, answer)
     return decided
 
 
@@ -90,28 +114,43 @@ def keep_answer(  # noqa: PLR0917 - on the hot path, where keywords cost a tenth
     return live.shape(served, prediction_id, time_s, entity, answer)
 
 
-def _decide_window(live: LiveTask, window: Window, clocks: _Clocks) -> msgspec.Struct:
+def _answer_windows(live: LiveTask, windows: Sequence[_Asked]) -> list[tuple[int, Input, Answer | Exception]]:
+    """Each with its answer, or with what is wrong with it; one call of the model, two where only some want reasons."""
+    answered: list[tuple[int, Input, Answer | Exception]] = []
+    for explain in (False, True):
+        asked = [window for window in windows if window[2] is explain]
+        if not asked:
+            continue
+        try:
+            answers = live.runtime.answer([item for _, item, _ in asked], explain=explain)
+        except Exception as error:  # noqa: BLE001 - told to its sender
+            # One window that cannot be answered must not cost the others their answers: then each is asked alone.
+            if len(asked) == 1:
+                answered.append((*asked[0][:2], error))
+            else:
+                for window in asked:
+                    answered += _answer_windows(live, [window])
+        else:
+            answered += [(place, item, answer) for (place, item, _), answer in zip(asked, answers, strict=True)]
+    return answered
+
+
+def _window_input(live: LiveTask, window: Window, received_s: float) -> Input:
     n_rows = len(window.rows)
     times = [
-        clocks[0] - live.interval_s * (n_rows - 1 - place) if at is None else at
+        received_s - live.interval_s * (n_rows - 1 - place) if at is None else at
         for place, at in enumerate(window.times)
     ]
-    item = Input(rows=window.rows, times=times, entity=window.entity)
-    return _decide_input(live, item, clocks, explain=window.explain)
+    return Input(rows=window.rows, times=times, entity=window.entity)
 
 
-def _decide_stored(live: LiveTask, body: bytes, fault: Exception, clocks: _Clocks) -> Decided:
-    """The answer from stored rows for a body with an entity alone; for any other body its fault."""
+def _stored_window(live: LiveTask, body: bytes, fault: Exception) -> tuple[Input, bool] | Exception:
+    """Stored rows, and whether reasons are wanted, for a body with an entity alone; for any other body its fault."""
     alone = live.reader.entity_alone(body)
     if alone is None:
         return fault
     entity, explain = alone
     try:
-        return _decide_input(live, live.windows.newest(entity), clocks, explain=explain)
+        return live.windows.newest(entity), explain
     except Exception as error:  # noqa: BLE001 - told to its sender, as above
         return error
-
-
-def _decide_input(live: LiveTask, item: Input, clocks: _Clocks, *, explain: bool) -> msgspec.Struct:
-    answer = live.runtime.answer([item], explain=explain)[0]
-    return keep_answer(live, item.rows[-1], item.times[-1], item.entity, answer, clocks)

@@ -9,6 +9,7 @@ from telltale.contract.answer import Query
 from telltale.contract.errors import SchemaError
 from telltale.contract.schema import EventSchema
 from telltale.serve.http.struct_bodies import read_body
+from telltale.telemetry.values import LONGEST_ENTITY
 
 _ENTITY: Final = "entity"
 _SECOND: Final = "entity_by_our_name"  # where the event calls its entity something else
@@ -63,7 +64,8 @@ class QueryReader:
 
         Raises:
             UsageError: it is not JSON.
-            SchemaError: a key is unknown, a value is of the wrong type, or the entity is given twice.
+            SchemaError: a key is unknown or named twice, a value is of the wrong type, or the entity is given twice or longer
+                than is stored.
         """
         decoded = read_body(self._decode, body, self._body)
         values = {name: read(getattr(decoded, name)) for name, read in self._read_as.items()}
@@ -76,6 +78,13 @@ class QueryReader:
                     mend=f"Send {self._entity} alone.",
                 )
             values[_ENTITY] = second
+        entity = values[_ENTITY]
+        if entity is not None and (len(entity) > LONGEST_ENTITY or "\0" in entity):
+            raise SchemaError(
+                f"{self._entity} has {len(entity)} characters, or a NUL in it",
+                where=f"request body, {self._entity}",
+                mend=f"Send a name of at most {LONGEST_ENTITY} characters, without NUL.",
+            )
         return self._query(**values)
 
 

@@ -12,6 +12,7 @@ from telltale.contract.app import App
 from telltale.contract.errors import TooLargeError, UsageError
 from telltale.contract.route import Route, RouteRequest
 from telltale.serve.edge import Edge
+from telltale.serve.guard.caller import caller_of
 from telltale.serve.guard.route_paths import check_path, could_be_one
 from telltale.serve.http.struct_bodies import read_body, read_query
 from telltale.serve.routes.route_context import RouteContext
@@ -75,7 +76,7 @@ def _handler(
             query=None if route.query is None else read_query(request.url.query, route.query),
             body=None if decode is None else await _read(request, decode, route.body, limit),
         )
-        answer = await asyncio.to_thread(route.handle, context, asked)
+        answer = await asyncio.to_thread(route.handle, context.asked_by(caller_of(request)), asked)
         return Response(_encode(answer), status_code=route.status, media_type="application/json")
 
     path = "/".join(f"{{{part[1:-1]}:str}}" if part.startswith("{") else part for part in route.path.split("/"))

@@ -1,16 +1,18 @@
 """Retraining over HTTP: jobs that were asked for, and schedules."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from telltale.retrain.jobs import Job, JobState, read_job, read_jobs
 from telltale.retrain.schedules import Schedule, find_schedule, set_schedule
 from telltale.serve.edge import Edge
+from telltale.serve.guard.caller import caller_of
+from telltale.serve.http.struct_bodies import Reason
 from telltale.serve.routes.route_context import RouteContext
 
 _MOST_JOBS = 1_000
@@ -21,7 +23,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     app: str
     task: str
-    reason: str = "asked for"
+    reason: Reason = "asked for"
 
 
 class ShownSchedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +52,8 @@ def job_routes(edge: Edge) -> list[HTTPRouteHandler]:
         return read_job(state, job_id)
 
     @post("/v1/jobs", sync_to_thread=True, status_code=202, summary="Ask for a task to be retrained")
-    def ask(data: JSONBody[JobRequest]) -> Job:
-        return context.enqueue(data.app, [data.task], actor=edge.actor, reason=data.reason)[0]
+    def ask(request: Request[Any, Any, Any], data: JSONBody[JobRequest]) -> Job:
+        return context.enqueue(data.app, [data.task], actor=caller_of(request).actor, reason=data.reason)[0]
 
     @get("/v1/schedules", sync_to_thread=True, summary="Every schedule, and when it is due next")
     def schedules() -> list[ShownSchedule]:
@@ -63,9 +65,9 @@ def job_routes(edge: Edge) -> list[HTTPRouteHandler]:
         status_code=202,
         summary="Ask for what a schedule retrains to be retrained now",
     )
-    def run(app: FromPath[str], name: FromPath[str]) -> list[Job]:
+    def run(request: Request[Any, Any, Any], app: FromPath[str], name: FromPath[str]) -> list[Job]:
         tasks = find_schedule(edge.apps, app, name)
-        return context.enqueue(app, tasks, actor=edge.actor, reason=f"schedule {name}, run by hand")
+        return context.enqueue(app, tasks, actor=caller_of(request).actor, reason=f"schedule {name}, run by hand")
 
     @post("/v1/schedules/{app:str}/{name:str}/pause", sync_to_thread=True, status_code=200, summary="Pause a schedule")
     def pause(app: FromPath[str], name: FromPath[str]) -> ShownSchedule:

@@ -2,10 +2,8 @@
 
 import os
 import re
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
@@ -19,8 +17,12 @@ from telltale.serve.edge import Edge
 from telltale.serve.http.asgi_bridge import bridged
 from telltale.serve.http.call import Handle
 from telltale.serve.http.problems import PROBLEM_TYPE, Problem, problem_of
+from telltale.serve.routes.alarm_routes import alarm_routes
 from telltale.serve.routes.app_routes import app_routes
+from telltale.serve.routes.audit_route import audit_route
+from telltale.serve.routes.health_routes import health_routes
 from telltale.serve.routes.hot_routes import hot_routes
+from telltale.serve.routes.infer_routes import infer_routes
 from telltale.serve.routes.job_routes import job_routes
 from telltale.serve.routes.openapi import DocumentPlugin, PagePlugin
 from telltale.serve.routes.version_routes import version_routes
@@ -29,49 +31,12 @@ _MOST_PREDICTIONS = 1_000
 _DOCUMENTS = ("/docs", "/docs/openapi.json")
 
 
-class ServingVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """What answers for a task now."""
-
-    version: int
-    role: str
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the server does. `degraded` where a promoted version could not be loaded or predictions were dropped.
-
-    `models_loaded` lists the tasks that are answered; `versions` has every task, and what answers for it.
-    """
-
-    status: str
-    models_loaded: list[str]
-    versions: dict[str, ServingVersion | None]
-    faults: dict[str, str]
-    predictions_written: int
-    predictions_waiting: int
-    predictions_dropped: int
-    uptime_s: float
-
-
 def management(edge: Edge) -> Handle:
     """The Litestar application over an edge, as a handle.
 
     Raises:
         UsageError: a path of an app collides with one of ours.
     """
-
-    @get("/health", sync_to_thread=False, summary="What is served, and whether all is well")
-    def health() -> Health:
-        return _health(edge)
-
-    @get("/healthz", sync_to_thread=False, summary="The process is alive")
-    def alive() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @get("/readyz", sync_to_thread=False, summary="Requests can be answered")
-    def ready() -> Response[Health]:
-        told = _health(edge)
-        is_stuck = any(told.versions[task] is None for task in told.faults)
-        return Response(told, status_code=503 if is_stuck else 200)
 
     @get("/metrics", sync_to_thread=True, summary="Figures for Prometheus")
     def metrics() -> Response[bytes]:
@@ -92,9 +57,13 @@ def management(edge: Edge) -> Handle:
         return recent_predictions(edge.folder.events, app, task, limit=max(0, min(limit, _MOST_PREDICTIONS)))
 
     ours = [
-        *(health, alive, ready, metrics, one_prediction, predictions),
+        *health_routes(edge),
+        *alarm_routes(edge),
+        *(metrics, one_prediction, predictions),
         *version_routes(edge),
         *job_routes(edge),
+        audit_route(edge),
+        *infer_routes(edge),
     ]
     taken = {_in_braces(path) for handler in ours for path in handler.paths} | {*hot_routes(edge), *_DOCUMENTS}
     application = Litestar(
@@ -119,27 +88,6 @@ def _in_braces(path: str) -> str:
     return re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
 
 
-def _health(edge: Edge) -> Health:
-    places = edge.versions.places.values()
-    versions: dict[str, ServingVersion | None] = {}
-    for place in places:
-        served = place.live.served if place.live is not None else None
-        versions[f"{place.app}/{place.task}"] = (
-            ServingVersion(version=served.version, role=served.role) if served is not None else None
-        )
-    faults = {f"{place.app}/{place.task}": place.fault for place in places if place.fault}
-    return Health(
-        status="degraded" if faults or edge.log.n_dropped else "ok",
-        models_loaded=[task for task, serving in versions.items() if serving is not None],
-        versions=versions,
-        faults=faults,
-        predictions_written=edge.log.n_written,
-        predictions_waiting=edge.log.n_waiting,
-        predictions_dropped=edge.log.n_dropped,
-        uptime_s=round((datetime.now(UTC) - edge.started_at).total_seconds(), 1),
-    )
-
-
 def _metrics_page(edge: Edge) -> bytes:
     edge.log.flush()
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
@@ -147,6 +95,7 @@ def _metrics_page(edge: Edge) -> bytes:
     # Several workers: each keeps its figures in a file, and whichever is asked adds them up.
     everyone = CollectorRegistry()
     MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]  # the library has no annotation here
+    everyone.register(edge.state_metrics)
     return generate_latest(everyone)
 
 

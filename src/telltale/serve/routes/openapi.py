@@ -17,12 +17,15 @@ from telltale.contract.route import Route
 from telltale.contract.schema import Column, EventSchema
 from telltale.monitor.feedback import Feedback
 from telltale.serve.guard.route_paths import check_path
+from telltale.serve.http.call import NDJSON
 from telltale.serve.http.problems import PROBLEM_TYPE, Problem
-from telltale.serve.intake.feedback import Kept
-from telltale.serve.intake.intake import Received
+from telltale.serve.intake.answers import Kept, Received
 from telltale.serve.predict.answers import sent_type
+from telltale.serve.predict.arrow_batch import ARROW
 from telltale.serve.predict.batch import BatchFault
+from telltale.serve.predict.infer_tensors import InferAnswer, InferRequest
 from telltale.serve.predict.query_bodies import query_body
+from telltale.serve.routes.openapi_operations import with_operations_complete
 
 Document = dict[str, Any]
 _REF = "#/components/schemas/{name}"
@@ -69,6 +72,9 @@ def with_our_routes(document: Document, apps: Iterable[App]) -> Document:
         for task in app.tasks:
             base = f"/v1/{app.name}/{task.name}/predict"
             paths[base], paths[f"{base}:batch"] = _predict_paths(schemas, app, task)
+            if task.kind not in _QUERIES:
+                told = f"Open inference protocol: decide rows of {app.name}/{task.name}"
+                paths[f"/v2/models/{app.name}.{task.name}/infer"] = _infer_path(schemas, told)
         for event in app.events:
             paths[f"/v1/{app.name}/events/{event.name}"] = _events_path(schemas, app, event)
         for route in app.routes:
@@ -76,16 +82,25 @@ def with_our_routes(document: Document, apps: Iterable[App]) -> Document:
     paths["/v1/feedback"] = _post(
         "Say what turned out to be true", _json(schemas.of(Feedback)), _json(schemas.of(Kept)), schemas.of(Problem)
     )
+    of_version = _infer_path(schemas, "Open inference protocol: decide rows by a version, if it is live")
+    of_version["post"]["parameters"] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("name", "number")
+    ]
+    paths["/v2/models/{name}/versions/{number}/infer"] = of_version
     components = document.get("components", {})
     merged = {**components, "schemas": {**components.get("schemas", {}), **schemas.components}}
-    return {**document, "paths": {**paths, **document.get("paths", {})}, "components": merged}
+    return with_operations_complete(
+        {**document, "paths": {**paths, **document.get("paths", {})}, "components": merged},
+        apps=[app.name for app in apps],
+        routes={route.path: app.name for app in apps for route in app.routes},
+    )
 
 
 class _Schemas:
     """JSON schemas of every type that is sent or taken, made at once so that two of one name are told apart."""
 
     def __init__(self, apps: tuple[App, ...]) -> None:
-        types: list[Any] = [BatchFault, Received, Kept, Feedback, Problem]
+        types: list[Any] = [BatchFault, Received, Kept, Feedback, Problem, InferRequest, InferAnswer]
         for app in apps:
             types += [sent_type(app.name, task) for task in app.tasks]
             types += [_query_type(app, task) for task in app.tasks if task.kind in _QUERIES]
@@ -117,13 +132,19 @@ def _predict_paths(schemas: _Schemas, app: App, task: Task) -> tuple[Document, D
             "properties": {entity: _ID, "explain": {"type": "boolean"}},
         }
         one, told = {"anyOf": [body, many, alone]}, f"Decide one row of {app.name}/{task.name}, or the last of several"
+    # Arrow is for rows: columns as of one row, answers with their fields, `version` and `error`.
+    arrow = {} if task.kind in _QUERIES else {ARROW: {"schema": {"type": "string", "format": "binary"}}}
     batch = _post(
-        "The same for many: a line in, a line out, in order",
-        {"application/x-ndjson": {"schema": one}},
-        {"application/x-ndjson": {"schema": {"anyOf": [answer, fault]}}},
+        f"The same for many: a line in, a line out, in order{'; or an Arrow IPC stream both ways' if arrow else ''}",
+        {NDJSON: {"schema": one}, **arrow},
+        {NDJSON: {"schema": {"anyOf": [answer, fault]}}, **arrow},
         problem,
     )
     return _post(told, _json(one), _json(answer), problem), batch
+
+
+def _infer_path(schemas: _Schemas, summary: str) -> Document:
+    return _post(summary, _json(schemas.of(InferRequest)), _json(schemas.of(InferAnswer)), schemas.of(Problem))
 
 
 def _events_path(schemas: _Schemas, app: App, event: EventSchema) -> Document:

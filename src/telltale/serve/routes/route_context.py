@@ -12,6 +12,7 @@ from telltale.registry.registry import Registry
 from telltale.retrain.jobs import Job, enqueue_job
 from telltale.retrain.schedules import Schedule, declare_schedules, read_schedules
 from telltale.serve.edge import Edge
+from telltale.serve.guard.caller import LOCAL, Caller
 from telltale.serve.live.live_task import Place
 from telltale.serve.predict.decide import decide_many
 from telltale.storage.database import Database
@@ -22,10 +23,16 @@ class RouteContext:
 
     Args:
         edge: of the process.
+        caller: who sent the request that is answered.
     """
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Edge, caller: Caller = LOCAL) -> None:
         self._edge = edge
+        self._caller = caller
+
+    def asked_by(self, caller: Caller) -> "RouteContext":
+        """The same for the request of another caller."""
+        return RouteContext(self._edge, caller)
 
     @property
     def registry(self) -> Registry:
@@ -44,13 +51,13 @@ class RouteContext:
 
     @property
     def has_key(self) -> bool:
-        """Whether this server asks for the operator's key: a write that has come this far then had it."""
-        return self._edge.key.is_set
+        """Whether the request came with a key: one that allows what this route asks for, if it has come this far."""
+        return bool(self._caller.scopes) and self._caller != LOCAL
 
     @property
     def actor(self) -> str:
         """Who asks, for the ledger and for jobs."""
-        return self._edge.actor
+        return self._caller.actor
 
     @property
     def places(self) -> Mapping[tuple[str, str], Place]:

@@ -1,29 +1,32 @@
 """Versions over HTTP: what there is, promotion, the way back, and the ledger."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
 from telltale.registry.ledger import Move
 from telltale.registry.versions import Version
 from telltale.serve.edge import Edge
+from telltale.serve.guard.caller import caller_of
+from telltale.serve.http.struct_bodies import Reason
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A version to be champion (a number, a label or "latest"), and why."""
 
     version: int | str
-    reason: str = ""
+    reason: Reason = ""
     override: bool = False
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why to go back to the champion before."""
 
-    reason: str
+    reason: Reason
 
 
 def version_routes(edge: Edge) -> list[HTTPRouteHandler]:
@@ -44,11 +47,19 @@ def version_routes(edge: Edge) -> list[HTTPRouteHandler]:
         return edge.registry.history(app, task)
 
     @post("/v1/versions/{app:str}/{task:str}/promote", sync_to_thread=True, status_code=200, summary="Make a champion")
-    def promote(app: FromPath[str], task: FromPath[str], data: JSONBody[Promotion]) -> Version:
+    def promote(
+        request: Request[Any, Any, Any], app: FromPath[str], task: FromPath[str], data: JSONBody[Promotion]
+    ) -> Version:
         edge.place(app, task)
         number = edge.registry.resolve(app, task, str(data.version)).number
         promoted = edge.registry.promote(
-            app, task, number, actor=edge.actor, reason=data.reason, now=datetime.now(UTC), override=data.override
+            app,
+            task,
+            number,
+            actor=caller_of(request).actor,
+            reason=data.reason,
+            now=datetime.now(UTC),
+            override=data.override,
         )
         edge.versions.refresh()
         return _shown(promoted)
@@ -59,9 +70,12 @@ def version_routes(edge: Edge) -> list[HTTPRouteHandler]:
         status_code=200,
         summary="Go back to the champion before",
     )
-    def rollback(app: FromPath[str], task: FromPath[str], data: JSONBody[Rollback]) -> Version:
+    def rollback(
+        request: Request[Any, Any, Any], app: FromPath[str], task: FromPath[str], data: JSONBody[Rollback]
+    ) -> Version:
         edge.place(app, task)
-        restored = edge.registry.rollback(app, task, actor=edge.actor, reason=data.reason, now=datetime.now(UTC))
+        actor = caller_of(request).actor
+        restored = edge.registry.rollback(app, task, actor=actor, reason=data.reason, now=datetime.now(UTC))
         edge.versions.refresh()
         return _shown(restored)
 

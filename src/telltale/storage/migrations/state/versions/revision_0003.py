@@ -1,4 +1,4 @@
-"""Keys of clients, alarms, and what operators did."""
+"""Keys of clients, alarms, what operators did, and how many jobs were forgotten."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add `api_key`, `alarm` and `audit`."""
+    """Add `api_key`, `alarm`, `audit` and `job_tally`."""
     op.create_table(
         "api_key",
         sa.Column("id", sa.Text(), nullable=False),
@@ -53,4 +53,11 @@ def upgrade() -> None:
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "job_tally",
+        sa.Column("app", sa.Text(), nullable=False),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("n_jobs", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("app", "task"),
     )

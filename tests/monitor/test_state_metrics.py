@@ -1,0 +1,79 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from telltale.monitor.alarms import raise_alarm, resolve_alarm
+from telltale.monitor.state_metrics import StateMetrics
+from telltale.retrain.jobs import begin_job, finish_job, forget_jobs
+from telltale.storage.database import Database, open_database
+
+NOW = datetime(2024, 12, 1, tzinfo=UTC)
+LABELS = '{app="helios",role="",task="anomaly",version=""}'
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(tmp_path / "state.db", schema="state")
+    yield database
+    database.close()
+
+
+def _page(state: Database) -> str:
+    registry = CollectorRegistry()
+    registry.register(StateMetrics(state))
+    return generate_latest(registry).decode()
+
+
+def _work(state: Database, *, now: datetime) -> None:
+    job = begin_job(state, "helios", "anomaly", actor="t", reason="r", owner="w", now=now)
+    finish_job(state, job.id, ended="failed", result={}, owner="w", now=now)
+
+
+def test_jobs_that_ended_are_counted_and_forgotten_ones_stay_counted(state: Database) -> None:
+    for days in (0, 1, 40):
+        _work(state, now=NOW + timedelta(days=days))
+    begin_job(state, "helios", "anomaly", actor="t", reason="r", owner="w", now=NOW)
+    assert f"telltale_job_total{LABELS} 3.0" in _page(state)
+
+    assert forget_jobs(state, before=NOW + timedelta(hours=1)) == 1
+    assert forget_jobs(state, before=NOW + timedelta(days=30)) == 1
+
+    assert f"telltale_job_total{LABELS} 3.0" in _page(state)
+
+
+def test_versions_trained_are_counted(state: Database) -> None:
+    with state.write() as connection:
+        for number in (1, 2):
+            connection.exec_driver_sql(
+                "INSERT INTO version VALUES ('helios', 'anomaly', ?, ?, '', '{}', '', 0, '', '', 'fail', '{}', '{}', 0, 0, 0)",
+                (number, f"v{number}"),
+            )
+
+    assert f"telltale_training_total{LABELS} 2.0" in _page(state)
+
+
+def test_an_alarm_is_shown_while_it_lasts(state: Database) -> None:
+    shown = 'telltale_alarm_active{app="helios",name="version_not_loaded",task="anomaly"} 1.0'
+    raise_alarm(state, "version_not_loaded", app="helios", task="anomaly", what="gone", mend="Restore it.", now=NOW)
+    assert shown in _page(state)
+
+    resolve_alarm(state, "version_not_loaded", app="helios", task="anomaly", now=NOW)
+
+    assert "telltale_alarm_active{" not in _page(state)
+
+
+def test_the_promised_names_are_there_before_anything_happened(state: Database) -> None:
+    page = _page(state)
+
+    assert "# TYPE telltale_training_total counter" in page
+    assert "# TYPE telltale_job_total counter" in page
+    assert "# TYPE telltale_alarm_active gauge" in page
+
+
+def test_a_database_that_is_gone_leaves_the_page_without_its_figures(state: Database, tmp_path: Path) -> None:
+    (tmp_path / "state.db").rename(tmp_path / "away.db")
+
+    assert _page(state) == ""
