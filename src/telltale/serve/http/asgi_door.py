@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from typing import Any
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # there under this name for applications
+
 from telltale.contract.errors import ForbiddenError
 from telltale.serve.http.asgi_bridge import AsgiApplication, Message
 from telltale.serve.http.call import Headers
@@ -73,7 +75,7 @@ class _Exchange:
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ConnectionError("the client has gone")
+                raise ProtocolClosed
             more = message.get("more_body", False)
             if message.get("body"):
                 yield message["body"]

@@ -18,6 +18,13 @@ LARGEST: Final = 1e18
 _SHOWN = 60  # characters of a wrong value that are told
 
 
+def bounded(column: Column) -> Column:
+    """The column with the bounds that hold where it declares none."""
+    low = -LARGEST if column.low is None else column.low
+    high = LARGEST if column.high is None else column.high
+    return replace(column, low=low, high=high)
+
+
 def explain_fault(body: bytes, error: Exception, columns: Sequence[Column]) -> TelltaleError:
     """The error to answer with. Called only once a body was refused, so it may take its time."""
     names = [column.name for column in columns]
@@ -42,7 +49,7 @@ def explain_fault(body: bytes, error: Exception, columns: Sequence[Column]) -> T
             mend='Send one object with a number for each column, or {"rows": [...]} with several of them.',
         )
     if isinstance(value, int | float) and abs(value) > LARGEST:
-        column = replace(column, low=-LARGEST if column.low is None else column.low, high=column.high or LARGEST)
+        column = bounded(column)
     return SchemaError(f"{name} is {_shown(value)}", where=where, mend=f"Send {allowed_values(column)}.")
 
 

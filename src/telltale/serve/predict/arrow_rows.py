@@ -8,7 +8,7 @@ import polars as pl
 
 from telltale.contract.errors import SchemaError
 from telltale.contract.schema import Column, EventSchema
-from telltale.serve.http.body_faults import allowed_values
+from telltale.serve.http.body_faults import LARGEST, allowed_values, bounded
 from telltale.serve.predict.arrow_heads import TEXTS, WHERE, Field
 from telltale.telemetry.forbidden import refuse_forbidden
 from telltale.telemetry.frames import ENTITY, TIME, TIME_DTYPE
@@ -127,6 +127,8 @@ class ArrowRows:
                 fits &= value <= column.high
             bad = ~fits.fill_null(value=column.name in self._nullable)
             yield bad, _said(f"{column.name} is {{}}. Send {allowed_values(column)}.", value)
+            is_beyond = (value.abs() > LARGEST).fill_null(value=False)
+            yield is_beyond, _said(f"{column.name} is {{}}. Send {allowed_values(bounded(column))}.", value)
         if self._may_be_empty:
             names = [column.name for column in self._columns]
             empty = pl.all_horizontal(pl.col(name).is_null() for name in names)

@@ -7,7 +7,7 @@ import msgspec
 
 from telltale.contract.errors import SchemaError, TelltaleError
 from telltale.contract.schema import Column, EventSchema
-from telltale.serve.http.body_faults import LARGEST, explain_fault
+from telltale.serve.http.body_faults import bounded, explain_fault
 from telltale.serve.http.body_times import parse_time
 from telltale.serve.http.struct_bodies import UNREADABLE
 from telltale.telemetry.forbidden import content_check
@@ -237,7 +237,6 @@ def _declared(schema: EventSchema, name: str, *, is_nullable: bool) -> Column:
 
 
 def _field(name: str, column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
-    low = -LARGEST if column.low is None else column.low
-    high = LARGEST if column.high is None else column.high
-    kind: Any = Annotated[float, msgspec.Meta(ge=low, le=high)]
+    limits = bounded(column)
+    kind: Any = Annotated[float, msgspec.Meta(ge=limits.low, le=limits.high)]
     return (name, kind | None, None) if column.nullable else (name, kind)
