@@ -22,10 +22,11 @@ demo: .venv/base
 
 setup: .venv/all
 
-# The quick ones on every core; those that take long, serve or measure, one after another.
+# The quick ones and those that take long on every core, a file's tests together; those that start servers one after another.
 test: setup
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not server" $(TESTS)
-	$(BIN)/python -m pytest -q -m "slow or server" $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow and not server" $(TESTS)
+	$(BIN)/python -m pytest -q -m server $(TESTS)
 
 # What a machine can say of the code without running it: format, lint, types, import direction, house rules.
 lint: setup

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from typing import Any, Final
 
 import numpy as np
@@ -133,7 +134,8 @@ CASES: Final = (
 def run(*, quick: bool, progress: Progress) -> dict[str, Any]:
     jobs = list(_jobs(quick=quick))
     found: dict[tuple[str, bool], Stops] = {}
-    with ProcessPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+    # Not forked: a thread of Polars may hold a lock at that moment, for ever.
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
         for job, stops in zip(jobs, pool.map(_experiments, jobs), strict=True):
             what = "with an effect" if job.has_effect else "without"
             n_stopped = len(stops.for_a[_OURS]) + stops.for_b[_OURS]

@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from typing import Any, Final
 
 import numpy as np
@@ -94,7 +95,8 @@ class Tally:
 def run(*, quick: bool, progress: Progress) -> dict[str, Any]:
     cells = cells_of(quick=quick)
     tallies: dict[str, Tally] = {}
-    with ProcessPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+    # Not forked: a thread of Polars may hold a lock at that moment, for ever.
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
         for cell, tally in zip(cells, pool.map(_measure, cells), strict=True):
             progress(f"{cell.name}: {tally.alarms[_OURS] / tally.windows:.3f} of {tally.windows:,} windows alarm")
             tallies[cell.name] = tally

@@ -80,7 +80,7 @@ def is_problem(own_home: Path) -> Any:
         assert answer.status_code in states, f"{answer.status_code}: {answer.text[:500]}"
         assert answer.headers["content-type"] == PROBLEM_TYPE
         told = answer.json()
-        assert told.keys() == {"type", "title", "status", "detail", "where", "mend"}
+        assert told.keys() == {"type", "title", "status", "detail", "where", "mend", "instance"}
         assert told["status"] == answer.status_code
         assert told["detail"]
         assert told["mend"]
