@@ -178,7 +178,7 @@ def _saturation(
     """Requests a second of each server in each round."""
     found: dict[str, list[float]] = {one.name: [] for one, _ in servers}
     for one, server in servers:  # caches and connections, not counted
-        open_loop(server, one.path, one.bodies, rate=100.0, seconds=0.5)
+        open_loop(server, one.path, one.bodies, rate=200.0, seconds=0.2)
     for number in range(rounds):
         for one, server in servers:
             found[one.name].append(saturate(server, one.path, one.bodies, seconds=seconds))
