@@ -76,8 +76,8 @@ BENCHMARKS = {
         lower_is_better=frozenset({"single_row_us", "forest_us"}),
     ),
     "serve": Benchmark(
-        title="Predictions over HTTP: ours, a server that answers a constant, FastAPI",
-        shown=("requests_per_s", "p50_ms", "p99_ms", "rss_mb"),
+        title="Predictions over HTTP: ours, a server that answers a constant, FastAPI, MLServer, BentoML",
+        shown=("requests_per_s", "vs_constant", "p50_ms", "p99_ms", "rss_mb"),
         lower_is_better=frozenset({"p50_ms", "p99_ms", "rss_mb", "start_s"}),
         options=frozenset({"task", "rate"}),
     ),

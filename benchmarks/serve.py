@@ -4,7 +4,7 @@ The server has one core, the generator another. All servers stay up; rounds are 
 rounds (ratios: of the ratios within a round), because a shared machine is never equally busy twice. `requests_per_s` is a
 closed loop of 32 connections; latencies are an open loop at half of that server's own saturation. The model of the
 peers is an isolation forest on the raw columns, without the features that ours computes. MLServer and BentoML run in
-environments of their own, made on demand and kept (`TELLTALE_BENCH_CACHE`); `--quick` leaves them out. Batches go to one
+environments of their own, made on demand and kept (`TELLTALE_BENCH_CACHE`); `--quick` leaves them and scikit-learn out. Batches go to one
 worker: as lines on the server's core, as Arrow on both cores.
 """
 
@@ -54,11 +54,12 @@ def run(
         bodies = _write_bodies(rows, at)
         path = f"/v1/{task}/predict"
         others: list[Contender] = []
-        missing = ["mlserver and bentoml are left out by --quick."]
+        missing = ["fastapi_sklearn, mlserver and bentoml are left out by --quick."]
+        contenders = _contenders(at, path, bodies)
         if not quick:
             asked = rows.select(columns).rows()
             others, missing = in_own_environments(asked, at, port=_FIRST_PORT + 10, progress=progress)
-        contenders = [*_contenders(at, path, bodies), *others]
+            contenders += [fastapi("sklearn", path, bodies, at, port=_FIRST_PORT + 3), *others]
         with ExitStack() as stack:
             servers = [(one, _start(stack, one, progress)) for one in contenders]
             rates = _saturation(servers, rounds=rounds, seconds=seconds, progress=progress)
@@ -139,12 +140,11 @@ def _write_peer_model(home: Home, app: App, task: Task, folder: Path) -> tuple[s
 
 
 def _contenders(folder: Path, path: str, bodies: Path) -> list[Contender]:
-    """Those that need no environment of their own, ours first."""
+    """Those that are always asked, ours first."""
     return [
         _ours(folder, path, bodies, port=_FIRST_PORT),
         constant(path, bodies, port=_FIRST_PORT + 1),
         fastapi("onnx", path, bodies, folder, port=_FIRST_PORT + 2),
-        fastapi("sklearn", path, bodies, folder, port=_FIRST_PORT + 3),
     ]
 
 
