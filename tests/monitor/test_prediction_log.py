@@ -136,7 +136,7 @@ def test_recent_predictions_come_newest_first(events: Database, record: Make) ->
 
 
 _VICTIM = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from telltale.contract.answer import ScoreAnswer
 from telltale.monitor.prediction_log import PredictionLog, ServedVersion
@@ -148,7 +148,7 @@ log = PredictionLog(open_database(Path(sys.argv[1]), schema="events"), interval_
 number = 0
 while True:
     log.append((served, f"{number:08d}", (1.0,), 1.0, None, answer, 0.0, time.time()))
-    print(number, time.time(), flush=True)
+    os.write(int(sys.argv[2]), f"{number} {time.time()}\\n".encode())
     number += 1
     time.sleep(0.002)
 """
@@ -156,15 +156,19 @@ while True:
 
 def test_a_killed_process_loses_at_most_the_stated_span(tmp_path: Path) -> None:
     file = tmp_path / "events.db"
-    process = subprocess.Popen([sys.executable, "-c", _VICTIM, str(file)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    # By count, not by time: it appends for a second or more, however busy the machine is.
-    first = [process.stdout.readline() for _ in range(500)]
-    os.kill(process.pid, signal.SIGKILL)
-    rest, _ = process.communicate()
-    # Lines of the log stand between them, and the last line may be cut.
-    whole = [line for line in [*first, *rest.splitlines(keepends=True)] if line.endswith("\n")]
-    appended = [line.split() for line in whole if line.count(" ") == 1]
+    # A pipe of their own: the log's lines, written by another thread, would stand between the numbers.
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _VICTIM, str(file), str(writing)], pass_fds=(writing,), stdout=subprocess.DEVNULL
+    )
+    os.close(writing)
+    with os.fdopen(reading) as lines:
+        # By count, not by time: it appends for a second or more, however busy the machine is.
+        first = [lines.readline() for _ in range(500)]
+        os.kill(process.pid, signal.SIGKILL)
+        rest = lines.readlines()
+    process.wait()
+    appended = [line.split() for line in [*first, *rest]]
     killed_at = float(appended[-1][1])
 
     events = open_database(file, schema="events")
