@@ -16,7 +16,10 @@ from telltale.storage.migrate import LATEST, scripts
 from telltale.storage.tables import METADATA, Schema
 
 SCHEMAS: tuple[Schema, ...] = get_args(Schema)
-LEDGER_ROW = "INSERT INTO ledger VALUES (NULL, 'a', 't', 1, 'register', '', 'none', 0, 'x', '')"
+LEDGER_ROW = (
+    "INSERT INTO ledger (app, task, number, action, role_from, role_to, at_us, actor, reason) "
+    "VALUES ('a', 't', 1, 'register', '', 'none', 0, 'x', '')"
+)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)

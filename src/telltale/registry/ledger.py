@@ -10,7 +10,8 @@ from telltale.registry.versions import Role
 from telltale.storage.instants import from_us, to_us
 from telltale.storage.tables import ledger
 
-Action = Literal["register", "promote", "rollback", "assign", "retire"]
+Action = Literal["register", "promote", "rollback", "assign", "retire", "release"]
+Evidence = dict[str, Any]
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         at: when.
         actor: who asked, a person or a program.
         reason: why.
+        evidence: the figures that it rests on, where a controller moved it; else None.
     """
 
     id: int
@@ -39,6 +41,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     actor: str
     reason: str
+    evidence: Evidence | None = None
 
 
 def record_move(
@@ -53,6 +56,7 @@ def record_move(
     now: datetime,
     actor: str,
     reason: str,
+    evidence: Evidence | None = None,
 ) -> None:
     """Add a row."""
     connection.execute(
@@ -66,6 +70,7 @@ def record_move(
             at_us=to_us(now),
             actor=actor,
             reason=reason,
+            evidence=None if evidence is None else msgspec.json.encode(evidence).decode(),
         )
     )
 
@@ -133,6 +138,7 @@ def _moves(connection: Connection, query: Select[Any]) -> list[Move]:
             at=from_us(row.at_us),
             actor=row.actor,
             reason=row.reason,
+            evidence=None if row.evidence is None else msgspec.json.decode(row.evidence),
         )
         for row in connection.execute(query.order_by(ledger.c.id))
     ]

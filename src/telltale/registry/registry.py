@@ -11,6 +11,7 @@ from telltale.contract.errors import BundleError, NotFoundError, UsageError
 from telltale.contract.verdict import Outcome
 from telltale.registry import retention, roles
 from telltale.registry.ledger import Move, champion_of, read_generation, read_history, record_move
+from telltale.registry.releases import end_overtaken
 from telltale.registry.versions import (
     Role,
     Version,
@@ -212,6 +213,7 @@ class Registry:
                 now=now,
                 override=override,
             )
+            end_overtaken(connection, self._artifacts, app, task, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def assign(
@@ -227,6 +229,7 @@ class Registry:
         """
         with self._state.write() as connection:
             roles.assign(connection, self._artifacts, app, task, number, role=role, actor=actor, reason=reason, now=now)
+            end_overtaken(connection, self._artifacts, app, task, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def rollback(
@@ -249,6 +252,7 @@ class Registry:
         """
         with self._state.write() as connection:
             number = roles.roll_back(connection, self._artifacts, app, task, actor=actor, reason=reason, now=now, to=to)
+            end_overtaken(connection, self._artifacts, app, task, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def retire(self, app: str, task: str, number: int, *, actor: str, reason: str, now: datetime) -> Version:
@@ -260,6 +264,7 @@ class Registry:
         """
         with self._state.write() as connection:
             roles.retire(connection, self._artifacts, app, task, number, actor=actor, reason=reason, now=now)
+            end_overtaken(connection, self._artifacts, app, task, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def pin(self, app: str, task: str, number: int) -> Version:

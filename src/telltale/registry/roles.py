@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy import Connection, delete, insert
 
 from telltale.contract.errors import ConflictError, GateError, UsageError
-from telltale.registry.ledger import Action, former_champions, read_history, record_move
+from telltale.registry.ledger import Action, Evidence, former_champions, read_history, record_move
 from telltale.registry.versions import Role, Version, read_role, read_version, read_versions, set_columns
 from telltale.storage.artifacts import Artifacts
 from telltale.storage.instants import to_us
@@ -29,7 +29,7 @@ def promote(
 ) -> None:
     """Make a version the champion; see `Registry.promote`."""
     version = read_version(connection, artifacts, app, task, number)
-    _refuse_unusable(version, "champion")
+    refuse_unusable(version, "champion")
     if version.role == "champion":
         raise ConflictError("it is the champion already", where=version.reference)
     if version.outcome == "fail" and not override:
@@ -44,7 +44,7 @@ def promote(
             where=version.reference,
             mend="Say in `reason` why it may decide all the same.",
         )
-    _move(connection, artifacts, version, "champion", action="promote", actor=actor, reason=reason, now=now)
+    move(connection, artifacts, version, "champion", action="promote", actor=actor, reason=reason, now=now)
 
 
 def roll_back(
@@ -75,7 +75,7 @@ def roll_back(
             mend="Roll back to one of those, or promote it.",
         )
     version = read_version(connection, artifacts, app, task, number)
-    _move(connection, artifacts, version, "champion", action="rollback", actor=actor, reason=reason, now=now)
+    move(connection, artifacts, version, "champion", action="rollback", actor=actor, reason=reason, now=now)
     return number
 
 
@@ -114,8 +114,8 @@ def assign(
     if role == "none":
         _refuse_removed(version, role)
     else:
-        _refuse_unusable(version, role)
-    _move(connection, artifacts, version, role, action="assign", actor=actor, reason=reason, now=now)
+        refuse_unusable(version, role)
+    move(connection, artifacts, version, role, action="assign", actor=actor, reason=reason, now=now)
 
 
 def retire(
@@ -135,10 +135,10 @@ def retire(
         raise _champion_must_stay(version)
     if version.role == "retired":
         raise ConflictError("it is retired already", where=version.reference)
-    _move(connection, artifacts, version, "retired", action="retire", actor=actor, reason=reason, now=now)
+    move(connection, artifacts, version, "retired", action="retire", actor=actor, reason=reason, now=now)
 
 
-def _move(
+def move(
     connection: Connection,
     artifacts: Artifacts,
     version: Version,
@@ -148,6 +148,7 @@ def _move(
     actor: str,
     reason: str,
     now: datetime,
+    evidence: Evidence | None = None,
 ) -> None:
     """Give `version` the role, take it from whoever has it, and tell the ledger of both."""
     if not actor.strip():
@@ -168,6 +169,7 @@ def _move(
                 now=now,
                 actor=actor,
                 reason=reason,
+                evidence=evidence,
             )
     _leave_role(connection, version)
     if role in ("champion", "challenger", "shadow"):
@@ -184,6 +186,7 @@ def _move(
         now=now,
         actor=actor,
         reason=reason,
+        evidence=evidence,
     )
 
 
@@ -195,7 +198,8 @@ def _leave_role(connection: Connection, version: Version) -> None:
     )
 
 
-def _refuse_unusable(version: Version, role: Role) -> None:
+def refuse_unusable(version: Version, role: Role) -> None:
+    """Raise ConflictError for a version that is retired or has no files."""
     _refuse_removed(version, role)
     if version.role == "retired":
         raise ConflictError(

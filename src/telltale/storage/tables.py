@@ -62,6 +62,7 @@ ledger = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("evidence", Text),
     Index("ix_ledger_task", "app", "task"),
     sqlite_autoincrement=True,
 )
@@ -77,6 +78,33 @@ role = Table(
     ForeignKeyConstraint(
         ["app", "task", "number"], ["version.app", "version.task", "version.number"], name="fk_role_version"
     ),
+)
+
+release = Table(
+    "release",
+    STATE,
+    Column("id", Integer, primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("against", Integer, nullable=False),
+    Column("steps", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("every_s", Float),
+    Column("margin", Float),
+    Column("salt", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("step_us", BigInteger, nullable=False),
+    Column("watch_until_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("evidence", Text),
+    Index("ix_release_active", "app", "task", unique=True, sqlite_where=text("ended_us IS NULL")),
+    Index("ix_release_task", "app", "task", "id"),
+    sqlite_autoincrement=True,
 )
 
 schedule = Table(
@@ -122,6 +150,8 @@ job = Table(
     Column("started_us", BigInteger),
     Column("finished_us", BigInteger),
     Column("result", Text),
+    Column("priority", Integer, server_default="0", nullable=False),
+    Column("attempt", Integer, server_default="1", nullable=False),
     Index("ix_job_task", "app", "task", "started_us"),
     Index("ix_job_state", "state", "created_us"),
 )
@@ -175,6 +205,31 @@ alarm = Table(
     Column("seen_us", BigInteger, nullable=False),
     Column("resolved_us", BigInteger),
     Index("ix_alarm_active", "name", "app", "task", unique=True, sqlite_where=text("resolved_us IS NULL")),
+    sqlite_autoincrement=True,
+)
+
+delivery = Table(
+    "delivery",
+    STATE,
+    Column("alarm_id", Integer, primary_key=True, autoincrement=False),
+    Column("sink", Text, primary_key=True),
+    Column("change", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("next_us", BigInteger, nullable=False),
+    Column("fault", Text, nullable=False),
+    Index("ix_delivery_due", "state", "next_us"),
+)
+
+report = Table(
+    "report",
+    STATE,
+    Column("id", Integer, primary_key=True),
+    Column("since_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("document", Text, nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -242,6 +297,60 @@ prediction = Table(
     Column("received_us", BigInteger, nullable=False),
     Index("ix_prediction_entity", "app", "task", "entity", "at_us"),
     Index("ix_prediction_received", "received_us"),
+)
+
+shadow = Table(
+    "shadow",
+    EVENTS,
+    Column("prediction_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("score", Float),
+    Column("decision", Boolean),
+    Column("threshold", Float),
+    Column("answer", Text),
+    Column("latency_us", Integer, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Index("ix_shadow_task", "app", "task", "received_us"),
+)
+
+service_minute = Table(
+    "service_minute",
+    EVENTS,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("minute_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("n_answered", Integer, nullable=False),
+    Column("n_failed", Integer, nullable=False),
+    Column("n_unlogged", Integer, nullable=False),
+    Index("ix_service_minute", "minute_us"),
+)
+
+drift_window = Table(
+    "drift_window",
+    EVENTS,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("from_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("n_rows", Integer, nullable=False),
+    Column("summary", Text, nullable=False),
+)
+
+drift_finding = Table(
+    "drift_finding",
+    EVENTS,
+    Column("id", Integer, primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("drifted", Boolean),
+    Column("document", Text, nullable=False),
+    Index("ix_drift_finding", "app", "task", "at_us"),
+    sqlite_autoincrement=True,
 )
 
 feedback = Table(
