@@ -22,11 +22,11 @@ demo: .venv/base
 
 setup: .venv/all
 
-# The quick ones and those that take long on every core, a file's tests together; those that start servers one after another.
+# The quick ones, and those that take long or start servers, on every core, a file's tests together; those that measure servers alone.
 test: setup
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not server" $(TESTS)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow and not server" $(TESTS)
-	$(BIN)/python -m pytest -q -m server $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "(slow or server) and not alone" $(TESTS)
+	$(BIN)/python -m pytest -q -m alone $(TESTS)
 
 # What a machine can say of the code without running it: format, lint, types, import direction, house rules.
 lint: setup
@@ -54,6 +54,6 @@ soak: setup
 	$(BIN)/python -m tests.faults.soak
 
 # Optional programs from the distribution: a load generator for the serving benchmark, a browser for page tests, a clock
-# that can jump.
+# that can jump, promtool and Alertmanager for the tests of alarms.
 system:
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light prometheus prometheus-alertmanager

@@ -12,7 +12,7 @@ was fitted on four weeks before the reference. Four services.
 `power_half_sigma` the share found of shifts by half a standard deviation, the mean over the made cells. A method with
 more false alarms than the 5 % that are asked for has bought its power with them.
 
-`telltale` is `monitor.drift.compare` with its defaults. `fixed_psi_01` and `fixed_psi_03` alarm where any feature's PSI (ten
+`telltale` is `monitor.drift.decide.compare` with its defaults. `fixed_psi_01` and `fixed_psi_03` alarm where any feature's PSI (ten
 bins, quantiles of the reference, floor 1e-4) is above 0.1 or 0.3; `ks` where any feature's two-sample
 Kolmogorov-Smirnov test has p < 0.05. Variant `ks_effective`: that test on our summaries, with our effective sizes, divided
 by the number of features.
@@ -36,9 +36,9 @@ from telltale.apps.helios import ANOMALY, APP
 from telltale.apps.helios.features import NAMED, derive_plan
 from telltale.contract.simulation import Simulation
 from telltale.features.frame import feature_matrix
-from telltale.monitor.drift import Drift, compare
-from telltale.monitor.drift_statistics import PSI_FLOOR
-from telltale.monitor.summaries import StreamSummary, summarise_reference
+from telltale.features.summaries.stream import StreamSummary, summarise_reference
+from telltale.monitor.drift.decide import Drift, compare
+from telltale.monitor.drift.statistics import PSI_FLOOR
 from telltale.telemetry.frames import TIME
 from telltale.train.sources import check_simulated
 

@@ -6,7 +6,17 @@ import pytest
 
 from telltale.home.settings import SETTINGS
 
+# Where servers are looked at by the clock or by their memory: these want the machine to themselves.
+_ALONE = tuple(Path(__file__).parent / folder for folder in ("benchmarks", "faults", "monitor", "retrain", "serve"))
 _REQUIRE_ALL = os.environ.get("TELLTALE_REQUIRE_ALL") == "1"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that no other may run beside."""
+    for item in items:
+        if "server" in item.keywords and any(item.path.is_relative_to(folder) for folder in _ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(autouse=True)

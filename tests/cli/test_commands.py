@@ -26,6 +26,7 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
     return status, document
 
 
+@pytest.mark.slow
 def test_the_loop_by_hand(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, trained = run_json(capsys, "train", "helios/anomaly", "-o", "models", "--save-data")
     assert status == 0
@@ -70,6 +71,7 @@ def test_the_loop_by_hand(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert told["moves"][-1]["reason"] == "a test"  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_rows_that_were_trained_on_are_refused_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "simulate", "helios/metrics", "-o", "rows.csv", "--days", "14")
     assert main(["train", "helios/anomaly", "--data", "rows.csv", "--json"]) == 0
@@ -101,6 +103,7 @@ def test_good_rows_go_on_and_bad_ones_are_told_with_line_and_reason(
     assert (ingested["stored"], again["stored"], again["already_stored"]) == (287, 0, 287)
 
 
+@pytest.mark.slow
 def test_rows_set_aside_are_counted_where_a_file_is_trained_or_judged_on(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -116,6 +119,7 @@ def test_rows_set_aside_are_counted_where_a_file_is_trained_or_judged_on(
     assert evaluated["n_quarantined"] == 1
 
 
+@pytest.mark.slow
 def test_stored_events_are_trained_on_once_there_are_enough(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, "simulate", "helios/metrics", "-o", "rows.parquet", "--days", "8")
     run(capsys, "ingest", "helios/metrics", "rows.parquet")
@@ -128,6 +132,7 @@ def test_stored_events_are_trained_on_once_there_are_enough(capsys: pytest.Captu
     assert len((tmp_path / "again.csv").read_text().splitlines()) == 8 * 288 + 1
 
 
+@pytest.mark.slow
 def test_feedback_from_a_file_labels_stored_events_for_training(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -175,6 +180,7 @@ def test_wrong_use_ends_with_status_2_and_the_mend(
     assert says in " ".join(err.split())
 
 
+@pytest.mark.slow
 def test_a_failed_gate_is_status_1_and_is_not_promoted_without_override(capsys: pytest.CaptureFixture[str]) -> None:
     status, trained = run_json(capsys, "train", "helios/anomaly", "--contamination", "0.3")
     assert (status, trained["verdict"]) == (1, "fail")

@@ -215,7 +215,7 @@ def test_a_job_trains_on_stored_events_and_promotes_or_says_why_not(
     with open_home() as home:
         # A network takes longer to train than a test may.
         quick = replace(app, tasks=tuple(replace(one, estimators=(quickest(one),)) for one in app.tasks))
-        done = replace(worker_of(home), apps={app.name: quick}).run_jobs()
+        done = replace(worker_of(home), apps={app.name: quick}, apart=None).run_jobs()
 
     assert [(one.task, one.action in {"promote", "keep"}) for one in done] == [(address, True)], done
     job = _told(server.get(f"/v1/jobs/{asked['id']}"))
@@ -236,7 +236,7 @@ def test_the_same_rows_are_not_trained_on_twice_by_a_schedule(
     telltale("ingest", f"{app.name}/{task.event}", "rows.ndjson")
     with open_home() as home:
         quick = replace(app, tasks=tuple(replace(one, estimators=(quickest(one),)) for one in app.tasks))
-        worker = replace(worker_of(home), apps={app.name: quick})
+        worker = replace(worker_of(home), apps={app.name: quick}, apart=None)
         first = worker.retrain(quick, quick.task(task.name))
         second = worker.retrain(quick, quick.task(task.name), unless_same=True)
 

@@ -389,7 +389,7 @@ def test_a_retraining_beside_a_damaged_champion_fails_and_tells_nothing_of_the_d
 
     with open_home() as home:
         quick = replace(app, tasks=tuple(replace(one, estimators=(quickest(one),)) for one in app.tasks))
-        (done,) = replace(worker_of(home), apps={app.name: quick}).run_jobs()
+        (done,) = replace(worker_of(home), apps={app.name: quick}, apart=None).run_jobs()
     champion.write_bytes(whole)
 
     job = server.get(f"/v1/jobs/{asked['id']}")

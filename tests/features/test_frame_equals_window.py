@@ -136,6 +136,7 @@ def tolerance(framed: pl.DataFrame) -> float:
     return 1e-9 * max(1.0, float(np.nanmax(np.abs(numbers))))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(plan=plans(), rows=rows, start_us=starts)
 def test_any_plan_is_the_same_on_a_frame_and_on_windows(

@@ -8,6 +8,8 @@ from pathlib import Path
 from tests.fuzz.rounds import run_round
 from tests.fuzz.targets import make_home
 
+from telltale.serve.logs import configure_logs
+
 _GROWTH = 100e6  # bytes that memory may be above where it was once warm
 
 
@@ -17,6 +19,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    configure_logs(level="critical")  # what is refused is refused a hundred thousand times
     with tempfile.TemporaryDirectory(prefix="telltale-fuzz-") as folder:
         found = run_round(make_home(Path(folder)), seed=asked.seed, n_cases=asked.cases)
     growth = found.end_bytes - found.warm_bytes

@@ -169,6 +169,7 @@ def test_the_bundle_of_another_task_is_refused_by_name(home: Home, trained: Vers
         home.load(TASK, str(copy))
 
 
+@pytest.mark.slow
 def test_stored_events_are_trained_on_once_they_are_enough(
     home: Home, write_csv: WriteCsv, load_rows: LoadRows
 ) -> None:

@@ -36,6 +36,7 @@ def test_one_numeric_column_is_enough(home: Home, write_csv: WriteCsv, load_rows
     assert scoring(home.load(TASK)[1]).answer_row((111.0,), 0.0).decision
 
 
+@pytest.mark.slow
 def test_forty_numeric_columns_are_all_looked_at(home: Home, write_csv: WriteCsv) -> None:
     rng = np.random.default_rng(0)
     columns: dict[str, list[float | str]] = {f"metric_{i}": rng.normal(i, 1, 500).tolist() for i in range(40)}

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Parts
+from telltale.features.summaries.stream import summarise_reference
 from telltale.models.bundle import ARRAYS, MANIFEST, MODEL, hash_bundle, load_bundle, save_bundle
 from telltale.models.manifest import FORMAT, decode_manifest, encode_manifest
 from telltale.testing.samples import sample_manifest
@@ -139,3 +141,23 @@ def test_a_manifest_may_gain_fields_that_we_do_not_know() -> None:
     document = json.loads(encode_manifest(sample_manifest("robust_z")))
 
     assert decode_manifest(json.dumps({**document, "new": 1}).encode(), where="") == sample_manifest("robust_z")
+
+
+def test_a_drift_reference_comes_back_as_it_was_saved_and_a_bundle_may_have_none(tmp_path: Path) -> None:
+    reference = summarise_reference(("load",), np.random.default_rng(0).normal(size=(100, 1)))
+    save_bundle(tmp_path / "with", sample_manifest("robust_z"), ARRAYS_PARTS, ROWS, drift=reference)
+    save(tmp_path / "without")
+
+    bundle = load_bundle(tmp_path / "with")
+
+    assert bundle.drift_reference() == reference
+    assert set(bundle.parts.arrays) == {"centre", "spread"}
+    assert load_bundle(tmp_path / "without").drift_reference() is None
+
+
+def test_a_drift_reference_that_cannot_be_read_is_told_of_by_name(tmp_path: Path) -> None:
+    save(tmp_path)
+    bundle = msgspec.structs.replace(load_bundle(tmp_path), drift=b'{"layout": 1}')
+
+    with pytest.raises(BundleError, match=r"drift reference in arrays\.safetensors cannot be read"):
+        bundle.drift_reference()

@@ -85,6 +85,7 @@ _spans = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(said=_spans)
 def test_labels_are_what_going_through_every_row_gives(

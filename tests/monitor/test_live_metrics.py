@@ -32,8 +32,10 @@ def test_names_and_labels_are_the_promised_ones(record: Callable[..., Record]) -
     metrics = LiveMetrics(CollectorRegistry())
 
     metrics.observe([record("a"), record("b")])
+    metrics.count_failed(record("a")[0], 3)
 
     page = generate_latest(metrics.registry).decode()
     labels = '{app="helios",role="champion",task="anomaly",version="3"}'
     assert f"telltale_predictions_total{labels} 2.0" in page
     assert f"telltale_prediction_seconds_count{labels} 2.0" in page
+    assert f"telltale_failures_total{labels} 3.0" in page

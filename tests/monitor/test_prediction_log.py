@@ -154,6 +154,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_at_most_the_stated_span(tmp_path: Path) -> None:
     file = tmp_path / "events.db"
     # A pipe of their own: the log's lines, written by another thread, would stand between the numbers.

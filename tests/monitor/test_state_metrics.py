@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from telltale.monitor.alarms import raise_alarm, resolve_alarm
 from telltale.monitor.state_metrics import StateMetrics
-from telltale.retrain.jobs import begin_job, finish_job, forget_jobs
+from telltale.retrain.job_turns import begin_job, finish_job
+from telltale.retrain.jobs import forget_jobs
 from telltale.storage.database import Database, open_database
 
 NOW = datetime(2024, 12, 1, tzinfo=UTC)

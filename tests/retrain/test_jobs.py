@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from telltale.contract.errors import NotFoundError
-from telltale.retrain.jobs import (
+from telltale.retrain.job_turns import (
     HOLD_S,
-    Job,
+    MOST_ATTEMPTS,
     begin_job,
     claim_job,
-    enqueue_job,
     fail_abandoned_jobs,
     finish_job,
     hold_job,
-    read_job,
-    read_jobs,
+    put_back_job,
+    retry_job,
 )
+from telltale.retrain.jobs import BY_HAND, BY_SCHEDULE, BY_TRIGGER, Job, enqueue_job, read_job, read_jobs
 from telltale.storage.database import Database, open_database
 
 NOW = datetime(2024, 12, 1, 14, 30, tzinfo=UTC)
@@ -91,7 +91,7 @@ def test_jobs_of_apps_that_are_not_installed_are_left(state: Database) -> None:
     assert claim_job(state, apps=["other"], owner="worker", now=NOW) is None
 
 
-def test_a_job_whose_worker_is_gone_is_failed_and_told(state: Database) -> None:
+def test_a_job_whose_worker_is_gone_waits_again_and_what_the_dead_one_says_counts_no_more(state: Database) -> None:
     job = ask(state)
     claim(state)
     assert fail_abandoned_jobs(state, now=NOW + timedelta(seconds=HOLD_S - 1)) == []
@@ -99,10 +99,69 @@ def test_a_job_whose_worker_is_gone_is_failed_and_told(state: Database) -> None:
     (lost,) = fail_abandoned_jobs(state, now=DEAD)
 
     assert lost == read_job(state, job.id)
-    assert (lost.state, lost.finished_at) == ("failed", DEAD)
-    assert "ask for it again" in str(lost.result)
+    assert (lost.state, lost.attempt, lost.started_at) == ("queued", 2, None)
+    again = claim(state, owner="another", at=DEAD)
+    assert again is not None
+    assert hold_job(state, job.id, owner="another", now=DEAD)
     assert not finish_job(state, job.id, ended="done", result={}, owner="worker", now=DEAD)
-    assert read_job(state, job.id).state == "failed"
+    assert read_job(state, job.id).state == "running"
+    assert finish_job(state, job.id, ended="done", result={}, owner="another", now=DEAD, attempt=2)
+
+
+def test_a_job_that_every_worker_dies_of_fails_at_last(state: Database) -> None:
+    job = ask(state)
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        assert claim(state, owner=f"{attempt}", at=NOW + timedelta(hours=attempt)) is not None
+        (lost,) = fail_abandoned_jobs(state, now=NOW + timedelta(hours=attempt, minutes=30))
+
+    assert lost == read_job(state, job.id)
+    assert (lost.state, lost.attempt, lost.finished_at) == ("failed", MOST_ATTEMPTS, NOW + timedelta(hours=3.5))
+    assert "ask for it again" in str(lost.result)
+    assert claim(state) is None
+
+
+def test_a_job_whose_process_died_waits_again_until_it_died_too_often(state: Database) -> None:
+    ask(state)
+    states = []
+    while (job := claim(state)) is not None:
+        states.append(retry_job(state, job, why="killed", owner="worker", now=NOW).state)
+
+    assert states == ["queued"] * (MOST_ATTEMPTS - 1) + ["failed"]
+
+
+def test_a_job_that_is_put_back_is_as_it_was(state: Database) -> None:
+    asked = ask(state)
+    job = claim(state)
+    assert job is not None
+
+    assert put_back_job(state, job, owner="worker")
+
+    assert read_job(state, asked.id) == asked
+    assert not put_back_job(state, job, owner="worker")
+    assert claim(state, owner="another") is not None
+    assert hold_job(state, asked.id, owner="another", now=NOW)
+
+
+def test_the_most_urgent_is_done_first_and_of_several_the_oldest(state: Database) -> None:
+    order = [("due", BY_SCHEDULE, 0), ("drifts", BY_TRIGGER, 1), ("late", BY_HAND, 3), ("wanted", BY_HAND, 2)]
+    for task, priority, minute in order:
+        at = NOW + timedelta(minutes=minute)
+        enqueue_job(state, "shop", task, actor="a", reason="r", now=at, priority=priority)
+
+    done = [claim(state) for _ in order]
+
+    assert [job.task for job in done if job is not None] == ["wanted", "late", "drifts", "due"]
+
+
+def test_what_waits_becomes_as_urgent_as_the_most_urgent_who_asks(state: Database) -> None:
+    due = enqueue_job(state, "shop", "next", actor="schedule", reason="due", now=NOW, priority=BY_SCHEDULE)
+
+    by_hand = ask(state)
+    by_rule = enqueue_job(state, "shop", "next", actor="trigger", reason="drift", now=NOW, priority=BY_TRIGGER)
+
+    assert by_hand.id == by_rule.id == due.id
+    assert by_rule == by_hand == read_job(state, due.id)
+    assert (by_hand.priority, by_hand.actor, by_hand.reason) == (BY_HAND, "someone", "new items")
 
 
 def test_a_job_that_is_held_on_to_is_left_alone_however_long_it_takes(state: Database) -> None:

@@ -6,9 +6,11 @@ import pytest
 from tests.serve.shop import APP, CHANNEL
 
 from telltale.contract.errors import NotFoundError, UsageError
+from telltale.retrain.cron import Due
+from telltale.retrain.job_turns import claim_job, finish_job
 from telltale.retrain.schedules import declare_schedules, find_schedule, read_schedules, set_schedule
+from telltale.retrain.slots import close_slots, open_slot
 from telltale.storage.database import Database, open_database
-from telltale.storage.leases import claim_slot, finish_slot
 
 NOW = datetime(2024, 12, 1, 14, 30, tzinfo=UTC)
 
@@ -46,8 +48,12 @@ def test_what_was_set_stays_when_apps_declare_again(state: Database) -> None:
 
 def test_a_schedule_tells_its_next_and_its_latest_slot(state: Database) -> None:
     for hour in (15, 16):
-        claim_slot(state, "shop", "alarm", at=NOW.replace(hour=hour, minute=0), owner="w")
-    finish_slot(state, "shop", "alarm", at=NOW.replace(hour=16, minute=0), owner="w", state="failed")
+        alarm = read_schedules(state, [APP])[0]
+        open_slot(state, alarm, Due(NOW.replace(hour=hour, minute=0), 0), owner="w", now=NOW)
+        job = claim_job(state, apps=["shop"], owner="w", now=NOW)
+        assert job is not None
+        finish_job(state, job.id, ended="done" if hour == 15 else "failed", result={}, owner="w", now=NOW)
+        close_slots(state)
 
     found = read_schedules(state, [APP])[0]
 
@@ -66,3 +72,9 @@ def test_an_unknown_schedule_or_expression_is_refused(state: Database) -> None:
         set_schedule(state, "shop", "nothing", paused=True)
     with pytest.raises(UsageError, match="five"):
         set_schedule(state, "shop", "alarm", cron="often")
+
+
+def test_an_interval_is_an_expression_too(state: Database) -> None:
+    set_schedule(state, "shop", "alarm", cron="every 6h")
+
+    assert read_schedules(state, [APP])[0].next_at(NOW) == NOW.replace(hour=18, minute=0)

@@ -15,11 +15,13 @@ from telltale.contract.simulation import Simulation
 from telltale.home import Home
 from telltale.home.apps import installed_apps
 from telltale.monitor.feedback import Feedback, check_feedback, write_feedback
-from telltale.retrain.jobs import begin_job, enqueue_job, finish_job, read_job, read_jobs
+from telltale.retrain.cron import Due
+from telltale.retrain.job_turns import begin_job, claim_job, finish_job
+from telltale.retrain.jobs import enqueue_job, read_job, read_jobs
 from telltale.retrain.schedules import declare_schedules, read_schedules, set_schedule
+from telltale.retrain.slots import open_slot
 from telltale.retrain.worker import Worker
 from telltale.storage.folder import open_folder
-from telltale.storage.leases import claim_slot
 from telltale.train.sources import check_simulated
 
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
@@ -55,6 +57,7 @@ def test_too_few_stored_events_train_nothing(home: Home) -> None:
     assert "288 events are stored; 500 are needed" in done[0].reason
 
 
+@pytest.mark.slow
 def test_the_first_version_that_passes_becomes_champion_and_the_history_says_who(home: Home) -> None:
     store(home, days=14)
 
@@ -76,9 +79,30 @@ def test_a_slot_is_done_once_and_the_next_one_again(home: Home) -> None:
 
 def test_a_slot_claimed_by_another_process_is_left_alone(home: Home) -> None:
     store(home, days=1)
-    claim_slot(home.folder.state, "helios", "anomaly", at=CREATED + timedelta(days=31), owner="another")
+    (schedule,) = read_schedules(home.folder.state, home.apps.values())
+    assert open_slot(home.folder.state, schedule, Due(CREATED + timedelta(days=31), 0), owner="another", now=DUE)
+    assert claim_job(home.folder.state, apps=home.apps, owner="another", now=datetime.now(UTC)) is not None
 
     assert worker(home).run_due(now=DUE) == []
+
+
+def test_slots_missed_while_nobody_worked_are_made_up_for_once_and_the_job_says_so(home: Home) -> None:
+    store(home, days=1)
+
+    assert len(worker(home).run_due(now=DUE + timedelta(days=60))) == 1
+
+    (job,) = read_jobs(home.folder.state)
+    assert job.reason == "schedule anomaly, due 2024-04-01T00:00:00+00:00, in place of 2 missed before it too"
+    assert worker(home).run_due(now=DUE + timedelta(days=60)) == []
+
+
+def test_an_interval_is_kept_like_a_cron_expression(home: Home) -> None:
+    store(home, days=1)
+    set_schedule(home.folder.state, "helios", "anomaly", cron="every 6h")
+
+    hours = [CREATED + timedelta(hours=hour, minutes=1) for hour in (5, 6, 7, 12)]
+
+    assert [len(worker(home).run_due(now=hour)) for hour in hours] == [0, 1, 0, 1]
 
 
 def test_a_paused_schedule_does_nothing_until_it_is_resumed(home: Home) -> None:
@@ -91,6 +115,7 @@ def test_a_paused_schedule_does_nothing_until_it_is_resumed(home: Home) -> None:
     assert len(worker(home).run_due(now=DUE)) == 1
 
 
+@pytest.mark.slow
 def test_a_version_whose_gate_fails_leaves_the_champion(home: Home) -> None:
     store(home, days=14)
     worker(home).run_due(now=DUE)
@@ -107,6 +132,7 @@ def test_a_version_whose_gate_fails_leaves_the_champion(home: Home) -> None:
     assert len(home.registry.versions("helios", "anomaly")) == 2
 
 
+@pytest.mark.slow
 def test_a_new_version_is_judged_beside_the_champion_on_the_same_rows(home: Home) -> None:
     store(home, days=14)
     worker(home).run_due(now=DUE)
@@ -236,7 +262,8 @@ def test_a_running_worker_does_what_is_queued_and_tells_of_jobs_that_were_lost(h
     stop.set()
     thread.join()
 
-    assert read_job(home.folder.state, lost.id).state == "failed"
+    again = read_job(home.folder.state, lost.id)
+    assert (again.state, again.attempt) == ("skipped", 2)
     assert read_job(home.folder.state, queued.id).state == "skipped"
 
 

@@ -62,6 +62,29 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
     ]
 
 
+@pytest.fixture(scope="session")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A version that reads fewer columns, in another order."""
+    checked = check_simulated(APP, ANOMALY.event, Simulation(days=4, seed=1))
+    columns = ("p99_latency_ms", "event_count", "error_rate")
+    data = TrainingRows(kind="simulated", train=checked.frame[:864], held_out=checked.frame[864:], columns=columns)
+    folder = tmp_path_factory.mktemp("narrow") / "bundle"
+    choices = TrainingChoices(estimator="robust_z")
+    return train_version(APP, ANOMALY, data, choices, directory=folder, progress=lambda *_: None)
+
+
+@pytest.fixture
+def register() -> Callable[[Path, Trained], None]:
+    """Registers one more version in a home."""
+
+    def one_more(path: Path, one: Trained) -> None:
+        folder = open_folder(path)
+        _register(Registry(folder.state, folder.artifacts), one)
+        folder.close()
+
+    return one_more
+
+
 @pytest.fixture
 def home(tmp_path: Path, trained: list[Trained]) -> Path:
     """A folder with both versions registered and the first promoted."""

@@ -1,13 +1,8 @@
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from telltale.contract.errors import ConflictError
 from telltale.storage.folder import Folder
-from telltale.storage.leases import claim_slot, finish_slot, hold_lease, release_lease
+from telltale.storage.leases import hold_lease, release_lease
 
 NOW = datetime(2024, 12, 1, tzinfo=UTC)
 
@@ -59,47 +54,3 @@ def test_one_of_many_threads_gets_the_lease(folder: Folder) -> None:
         thread.join()
 
     assert len(got) == 1
-
-
-def test_a_slot_is_claimed_once_and_finished_by_its_claimer(folder: Folder) -> None:
-    assert claim_slot(folder.state, "app", "task", at=NOW, owner="a")
-    assert not claim_slot(folder.state, "app", "task", at=NOW, owner="b")
-    assert not claim_slot(folder.state, "app", "task", at=NOW, owner="a")
-    with pytest.raises(ConflictError, match=r"'b' has no unfinished claim.*Claim the slot first"):
-        finish_slot(folder.state, "app", "task", at=NOW, owner="b", state="done")
-    finish_slot(folder.state, "app", "task", at=NOW, owner="a", state="done", result={"version": 3})
-
-    assert folder.state.fetch("SELECT owner, state, result FROM slot") == [("a", "done", '{"version":3}')]
-    with pytest.raises(ConflictError):
-        finish_slot(folder.state, "app", "task", at=NOW, owner="a", state="failed")
-    assert claim_slot(folder.state, "app", "task", at=NOW + timedelta(hours=1), owner="b")
-
-
-CLAIMER = """
-import sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from telltale.storage.folder import open_folder
-from telltale.storage.leases import claim_slot
-state = open_folder(Path(sys.argv[1])).state
-sys.stdin.readline()
-start = datetime(2024, 12, 1, tzinfo=UTC)
-claimed = [n for n in range(30) if claim_slot(state, "app", "task", at=start + timedelta(hours=n), owner=sys.argv[2])]
-print(*claimed)
-"""
-
-
-def test_slots_are_claimed_once_however_many_processes_there_are(folder: Folder) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLAIMER, str(folder.path), f"{n}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(3)
-    ]
-    outputs = [process.communicate("\n", timeout=60)[0] for process in processes]
-
-    assert all(process.returncode == 0 for process in processes)
-    assert sorted(int(n) for output in outputs for n in output.split()) == list(range(30))

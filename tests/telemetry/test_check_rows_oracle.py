@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,12 +88,14 @@ def _assert_agrees(raw: RawRows, rows: list[dict[str, Any]], *, first_line: int)
     assert checked.n_read == len(rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(_ROWS)
 def test_check_of_objects_agrees_with_plain_python(rows: list[dict[str, Any]]) -> None:
     _assert_agrees(rows_from_objects(rows), rows, first_line=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(_ROWS)
 def test_check_of_csv_agrees_with_plain_python(rows: list[dict[str, Any]]) -> None:

@@ -266,6 +266,7 @@ def test_threads_that_add_the_same_rows_store_each_once(store: EventStore) -> No
     assert store.count("app", "e") == 500
 
 
+@pytest.mark.slow
 def test_process_killed_while_adding_leaves_rows_that_adding_again_completes(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     program = f"""

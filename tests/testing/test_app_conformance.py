@@ -7,7 +7,9 @@ from telltale.testing.app_checks import APP_CHECKS, AppCheck
 from telltale.testing.cases import cases
 
 
-@pytest.mark.parametrize(("app", "check"), cases(installed_apps(), APP_CHECKS))
+@pytest.mark.parametrize(
+    ("app", "check"), cases(installed_apps(), APP_CHECKS, slow=(app_checks.check_simulator_is_seeded,))
+)
 def test_app_keeps_its_promise(app: App, check: AppCheck) -> None:
     check(app)
 

@@ -12,7 +12,11 @@ SCORING: dict[str, Estimator] = {
 
 
 # These measure time, or fit in another process.
-SLOW = (estimator_checks.check_bounded, estimator_checks.check_same_seed_same_scores_in_another_process)
+SLOW = (
+    estimator_checks.check_bounded,
+    estimator_checks.check_same_seed_same_scores_in_another_process,
+    estimator_checks.check_whatever_tuning_may_choose_can_be_fitted,
+)
 
 
 @pytest.mark.parametrize(("estimator", "check"), cases(SCORING, ESTIMATOR_CHECKS, slow=SLOW))

@@ -5,11 +5,17 @@ from typer.main import get_command
 
 from telltale.cli import (
     alarms,
+    comparison,
     demo,
+    drift,
+    drill,
     evaluation,
     events,
     keys,
     labels,
+    releases,
+    replay,
+    report,
     scaffold,
     schedules,
     serving,
@@ -27,6 +33,7 @@ _app = typer.Typer(
 )
 
 _app.command()(demo.demo)
+_app.command()(drill.drill)
 _app.command()(serving.up)
 _app.command()(serving.serve)
 _app.command()(serving.work)
@@ -44,11 +51,16 @@ _app.command()(versions.show)
 _app.command()(versions.promote)
 _app.command()(versions.rollback)
 _app.command()(versions.history)
+_app.command()(releases.release)
+_app.command()(comparison.compare)
 _app.command()(versions.retire)
 _app.command()(versions.pin)
 _app.command()(scaffold.new)
 _app.command()(schedules.jobs)
 _app.command()(alarms.alarms)
+_app.command()(report.report)
+_app.command()(drift.drift)
+_app.command()(replay.replay)
 _app.add_typer(schedules.app, name="schedule")
 _app.add_typer(keys.app, name="keys")
 _app.command()(keys.audit)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import structlog
 import typer
@@ -18,6 +18,10 @@ from telltale.contract.errors import UsageError
 from telltale.home import Home, open_home
 from telltale.home.apps import app_references, installed_apps
 from telltale.home.settings import as_float, as_int, log_level, model_folder, read_settings, without_effect
+from telltale.monitor.alarm.messages import Sink
+from telltale.monitor.alarm.sinks import alarm_sinks
+from telltale.retrain.apart import Apart
+from telltale.retrain.duties import AutoRollback, Desk
 from telltale.retrain.worker import Worker
 from telltale.serve.server import serve as run_server
 from telltale.serve.settings import ServeSettings
@@ -61,10 +65,14 @@ def asgi() -> "AsgiApplication":
 
 def work(
     poll: Annotated[float, typer.Option(help="Seconds between looks for due work.")] = 5.0,
+    parent: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> int:
     """Do scheduled work until stopped: retrain what is due, once however many workers there are."""
+    from telltale.serve.guard.parent import end_with_parent
     from telltale.serve.logs import configure_logs
 
+    if parent:
+        end_with_parent(parent)
     settings = read_settings(Path.cwd())
     configure_logs(level=log_level(settings, otherwise="info"))
     for variable, instead in without_effect(settings).items():
@@ -81,8 +89,8 @@ def work(
 
 def up(host: Host = None, port: Port = None, workers: Workers = None) -> int:
     """Serve and work: everything one machine needs, in one command."""
-    # A process of its own: training must not take time from answering.
-    worker = subprocess.Popen([sys.executable, "-m", "telltale", "work"])
+    # A process of its own: training must not take time from answering. It ends with this one, however that ends.
+    worker = subprocess.Popen([sys.executable, "-m", "telltale", "work", "--parent", str(os.getpid())])
     try:
         return serve(host, port, workers)
     finally:
@@ -118,6 +126,25 @@ def rate_limit(settings: Mapping[str, str]) -> float:
     return value
 
 
+def sinks_of(settings: Mapping[str, str]) -> tuple[Sink, ...]:
+    """Who is told of alarms. Raises UsageError."""
+    return alarm_sinks(
+        webhook_url=settings["ALARM_WEBHOOK_URL"],
+        webhook_secret=settings["ALARM_WEBHOOK_SECRET"],
+        alertmanager_url=settings["ALERTMANAGER_URL"],
+    )
+
+
+def auto_rollback(settings: Mapping[str, str]) -> AutoRollback:
+    """Whether a version that does harm is taken away by itself. Raises UsageError."""
+    words: tuple[AutoRollback, ...] = get_args(AutoRollback)
+    word = settings["AUTO_ROLLBACK"].strip().lower()
+    for known in words:
+        if word == known:
+            return known
+    raise UsageError.not_one_of(settings["AUTO_ROLLBACK"], words, where="AUTO_ROLLBACK")
+
+
 def worker_of(home: Home) -> Worker:
     """The worker of a home, with the retention of the settings."""
     settings = read_settings(Path.cwd())
@@ -129,4 +156,18 @@ def worker_of(home: Home) -> Worker:
         keep_event_days=float(as_int(settings, "EVENT_RETENTION_DAYS")),
         keep_event_bytes=as_int(settings, "EVENT_RETENTION_GB") * 1_000_000_000,
         device=settings["DEVICE"],
+        apart=Apart(
+            command=(sys.executable, "-m", "telltale.home.job_process"),
+            apps=app_references(),
+            log_level=log_level(settings, otherwise="info"),
+            max_seconds=float(as_int(settings, "JOB_MAX_SECONDS")),
+            max_memory_mb=as_int(settings, "JOB_MAX_MEMORY_MB"),
+        ),
+        desk=Desk(
+            folder=home.folder,
+            apps=home.apps,
+            alarm_sinks=sinks_of(settings),
+            rollback=auto_rollback(settings),
+            drift_limit=as_float(settings, "DRIFT_LIMIT"),
+        ),
     )

@@ -38,6 +38,25 @@ class PlanDeriver(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetrainingRules:
+    """When a task is retrained beside its schedule, of itself; never on fewer rows than the task's minimum.
+
+    Args:
+        new_rows: so many rows stored since the latest version was trained are reason enough; None: no number is.
+        on_drift: the alarm "drift" is.
+        on_quality: the alarm "quality_low" is.
+        at_least_every_s: a latest version older than this is, where anything new is stored; None: no age is.
+        not_more_often_s: so long after a retraining no rule asks for another.
+    """
+
+    new_rows: int | None = None
+    on_drift: bool = True
+    on_quality: bool = True
+    at_least_every_s: float | None = None
+    not_more_often_s: float = 21_600.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """One decision backed by one model, addressed `app/task`.
 
@@ -48,7 +67,8 @@ class Task:
         estimators: names of the models it may use; the first that can be trained here and now is the default.
         targets: what the gate asks of a version.
         minimum_rows: fewer stored rows than this, and `train` simulates instead (and says so).
-        schedule: cron expression (UTC) of the retraining that `telltale work` runs.
+        schedule: when `telltale work` retrains it: a cron expression (UTC), or an interval such as "every 6h"; "" for
+            never.
         derive_plan: the features, for kinds that answer rows (score, choose, segment).
         split: which rows the gate judges on.
         false_alarms_per_day: for "score": the alert budget where there are no labels to set the threshold with.
@@ -58,6 +78,10 @@ class Task:
         answer_names: names that fields of an answer are sent under too, by the field: `{"decision": "is_anomaly"}`;
             "time" is the time of the row that was decided.
         test_days: how many days `evaluate` makes up where no file is given; None for as many as are made up to train on.
+        alarm_limits: limits of its alarms in place of those of `telltale.monitor.alarm.rules`, by their name.
+        answer_changes_outcome: whether what comes of an entity depends on the answer, as of a recommendation: then two
+            versions are compared by what came of the entities that each decided for, else on the same labelled rows.
+        retraining: when it is retrained beside its schedule.
     """
 
     name: str
@@ -77,6 +101,9 @@ class Task:
     forecasting: Forecasting | None = None
     answer_names: Mapping[str, str] = field(default_factory=dict)
     test_days: float | None = None
+    alarm_limits: Mapping[str, float] = field(default_factory=dict)
+    answer_changes_outcome: bool = False
+    retraining: RetrainingRules = RetrainingRules()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +123,7 @@ class Collection:
 
 @dataclass(frozen=True, kw_only=True)
 class AppSchedule:
-    """Several tasks retrained together, beside their own schedules. `cron` is in UTC."""
+    """Several tasks retrained together, beside their own schedules. `cron` is as a task's schedule."""
 
     name: str
     cron: str

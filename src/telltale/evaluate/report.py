@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from telltale.contract.verdict import Measured, TargetResult, Verdict
+from telltale.evaluate.html_parts import facts_list, page, sheet
 from telltale.evaluate.kind_plots import METRICS_CAPTION, METRICS_PLOT
 from telltale.evaluate.plots import CAPTIONS
 from telltale.evaluate.report_style import STYLE
@@ -56,7 +57,7 @@ def write_report(
     path.parent.mkdir(parents=True, exist_ok=True)
     sections = [
         f"<h1>{escape(title)}</h1>",
-        _facts(facts),
+        facts_list(facts),
         _verdict(verdict),
         *(f'<p class="note">{escape(note)}</p>' for note in notes),
         _targets(verdict) if verdict.targets else "",
@@ -64,18 +65,7 @@ def write_report(
         _plots(images) if images else "",
         f"<footer>{_FOOTNOTE}</footer>",
     ]
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style>"
-    )
-    body = "\n".join(section for section in sections if section)
-    page = f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body><main>\n{body}\n</main></body>\n</html>\n'
-    path.write_text(page, encoding="utf-8")
-
-
-def _facts(facts: Mapping[str, str]) -> str:
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())
-    return f'<dl class="facts">{items}</dl>'
+    path.write_text(page(title, sections, style=STYLE), encoding="utf-8")
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -100,7 +90,7 @@ def _targets(verdict: Verdict) -> str:
         )
         for result in verdict.targets
     ]
-    return f"<h2>Targets</h2>{_table(columns, rows)}"
+    return f"<h2>Targets</h2>{sheet(columns, rows)}"
 
 
 def _mark(met: bool | None) -> str:
@@ -119,23 +109,7 @@ def _figures(metrics: Mapping[str, Measured]) -> str:
         )
         for name, measured in metrics.items()
     ]
-    return f"<h2>All figures</h2>{_table(columns, rows)}"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of cells that are HTML already; on a phone each row becomes a small list."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td data-of="{escape(column)}"><span>{cell}</span></td>'
-            for column, cell in zip(columns, row, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    table = f'<table class="stacked"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="sheet">{table}</div>'
+    return f"<h2>All figures</h2>{sheet(columns, rows)}"
 
 
 def _scale(result: TargetResult) -> str:

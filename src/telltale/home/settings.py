@@ -107,6 +107,45 @@ SETTINGS = (
     Setting(variable="EVENT_RETENTION_DAYS", default="30", meaning="days a stored event is kept; labelled ones stay"),
     Setting(variable="EVENT_RETENTION_GB", default="10", meaning="gigabytes of events kept, the oldest removed first"),
     Setting(
+        variable="AUTO_ROLLBACK",
+        default="on",
+        meaning="on: `telltale work` stops a release that does harm, and takes a new champion back; dry-run and off: it "
+        "does not, and says so in the log and in `telltale release`",
+    ),
+    Setting(
+        variable="ALARM_WEBHOOK_URL",
+        default="",
+        meaning="address that `telltale work` sends alarms to, as JSON by POST; empty: none",
+    ),
+    Setting(
+        variable="ALARM_WEBHOOK_SECRET",
+        default="",
+        meaning="signs what is sent there: X-Telltale-Signature is `sha256=` and the HMAC-SHA256 of the body in hex",
+    ),
+    Setting(
+        variable="ALERTMANAGER_URL",
+        default="",
+        meaning="address of an Alertmanager, as in http://localhost:9093, that `telltale work` sends alarms to",
+    ),
+    Setting(
+        variable="JOB_MAX_SECONDS",
+        default="3600",
+        meaning="seconds that one retraining by `telltale work` or `telltale schedule run` may take; longer, it is "
+        "killed and has failed",
+    ),
+    Setting(
+        variable="JOB_MAX_MEMORY_MB",
+        default="4096",
+        meaning="megabytes of resident memory that its process may hold (Linux); more, it is killed and has failed",
+    ),
+    Setting(
+        variable="DRIFT_LIMIT",
+        default="",
+        meaning="drift where the mean PSI of a day over a task's columns is above it, such as 0.3; empty: calibrated to the "
+        "rows there are",
+        promise="N-17",
+    ),
+    Setting(
         variable="SCALER_PATH",
         default="",
         meaning="the scaler is part of the version's plan, in its bundle: there is no file of its own",

@@ -16,10 +16,12 @@ from safetensors.numpy import load, save
 
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Parts
+from telltale.features.summaries.stream import Reference
 from telltale.models.manifest import Manifest, decode_manifest, encode_manifest
 
 MANIFEST, MODEL, ARRAYS, NAMES = "manifest.json", "model.onnx", "arrays.safetensors", "names.json"
 _TRAINED_ROWS = "trained_rows"
+_DRIFT = "drift_reference"
 
 
 class BundleFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,18 +32,50 @@ class BundleFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
-    """A loaded bundle. `trained_rows` are the sorted 64-bit hashes of the rows the version was fitted on."""
+    """A loaded bundle.
+
+    Args:
+        manifest: what it says of itself.
+        parts: the model.
+        trained_rows: sorted 64-bit hashes of the rows the version was fitted on.
+        drift: its drift reference as JSON, read when it is asked for: a serving process has no use for it. Empty where
+            there is none, as in bundles from before there was one.
+    """
 
     manifest: Manifest
     parts: Parts
     trained_rows: NDArray[np.uint64]
+    drift: bytes = b""
+
+    def drift_reference(self) -> Reference | None:
+        """What live rows are held against; None where there is none. Raises BundleError where it cannot be read."""
+        if not self.drift:
+            return None
+        try:
+            return msgspec.json.decode(self.drift, type=Reference)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BundleError(
+                f"the drift reference in {ARRAYS} cannot be read ({error})",
+                where=f"{self.manifest.app}/{self.manifest.task}",
+                mend="Restore the bundle, or train the version again.",
+            ) from error
 
 
-def save_bundle(directory: Path, manifest: Manifest, parts: Parts, trained_rows: NDArray[np.uint64]) -> BundleFiles:
+def save_bundle(
+    directory: Path,
+    manifest: Manifest,
+    parts: Parts,
+    trained_rows: NDArray[np.uint64],
+    *,
+    drift: Reference | None = None,
+) -> BundleFiles:
     """Write a bundle into a directory, which is made; files there before are overwritten."""
     directory.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, NDArray[Any]] = dict(sorted(parts.arrays.items()))
     arrays[_TRAINED_ROWS] = np.sort(trained_rows)
+    if drift is not None:
+        # Not in the manifest, which people read: some ten thousand whole numbers where time is cut into hours.
+        arrays[_DRIFT] = np.frombuffer(msgspec.json.encode(drift), dtype=np.uint8)
     (directory / MANIFEST).write_bytes(encode_manifest(manifest))
     (directory / ARRAYS).write_bytes(save(arrays))
     names = msgspec.json.encode(parts.names, order="deterministic") if parts.names else None
@@ -61,6 +95,17 @@ def hash_bundle(directory: Path, *, where: str = "") -> BundleFiles:
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
     whole = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
     return BundleFiles(sha256=hashlib.sha256(whole.encode()).hexdigest(), files=files)
+
+
+def read_manifest(directory: Path, *, where: str) -> Manifest:
+    """What a bundle says of itself, without its weights. Raises BundleError where that cannot be read."""
+    try:
+        content = (directory / MANIFEST).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{MANIFEST} cannot be read", where=where, mend="Restore the bundle from a backup, or retrain it."
+        ) from error
+    return decode_manifest(content, where=where)
 
 
 def load_bundle(directory: Path, *, expected: Mapping[str, str] | None = None, where: str = "") -> Bundle:
@@ -91,9 +136,11 @@ def load_bundle(directory: Path, *, expected: Mapping[str, str] | None = None, w
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{ARRAYS} cannot be read", where=told, mend="Restore or retrain it.") from error
     trained_rows = arrays.pop(_TRAINED_ROWS, np.empty(0, dtype=np.uint64))
+    drift = arrays.pop(_DRIFT, np.empty(0, dtype=np.uint8)).tobytes()
     onnx = (directory / MODEL).read_bytes() if MODEL in found else None
     names = _names(directory, told) if NAMES in found else {}
-    return Bundle(manifest=manifest, parts=Parts(onnx=onnx, arrays=arrays, names=names), trained_rows=trained_rows)
+    parts = Parts(onnx=onnx, arrays=arrays, names=names)
+    return Bundle(manifest=manifest, parts=parts, trained_rows=trained_rows, drift=drift)
 
 
 def _names(directory: Path, where: str) -> dict[str, tuple[str, ...]]:

@@ -47,6 +47,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[float, ...]
 
 
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """How often rows of each score were positive, among held-out rows with labels.
+
+    Bin i holds scores from `edges[i - 1]`, which it includes, to `edges[i]`; the first and the last have no outer edge.
+    `inflation` is how many rows say as much as one independent row would: rows of one incident come together.
+    """
+
+    edges: tuple[float, ...]
+    n: tuple[int, ...]
+    n_positive: tuple[int, ...]
+    inflation: float = 1.0
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All of a version but its weights. No time of day and no version number: same seed, same rows, same bytes.
 
@@ -73,6 +86,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     metrics: dict[str, float | None]
     libraries: dict[str, str]
+    calibration: Calibration | None = None
 
     @property
     def row_columns(self) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ An alarm is one row in the state database from the moment it is raised until it 
 the same fault: an index lets no second active one in.
 """
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 from sqlalchemy import Row, Select, select, update
@@ -15,7 +16,25 @@ from telltale.storage.database import Database
 from telltale.storage.instants import from_us, to_us
 from telltale.storage.tables import alarm as alarm_table
 
-AlarmName = Literal["version_not_loaded", "predictions_dropped", "database_unwritable"]
+AlarmName = Literal[
+    "version_not_loaded",
+    "predictions_dropped",
+    "database_unwritable",
+    "latency_high",
+    "error_rate_high",
+    "drift",
+    "quality_low",
+    "collector_failed",
+    "retraining_failed",
+    "release_rolled_back",
+    "replay_differs",
+]
+Severity = Literal["warning", "critical"]
+
+ALARM_NAMES: Final[tuple[str, ...]] = get_args(AlarmName)
+RUNBOOKS: Final = "docs/runbooks.md"
+# Those by which people get no answer, a wrong one or one that nobody will find again; the others can wait for the day.
+_CRITICAL: Final = frozenset({"version_not_loaded", "predictions_dropped", "database_unwritable", "error_rate_high"})
 
 # Of several workers' alarms each prolongs its own; one that nobody prolongs ends by itself (`resolve_unseen`).
 _ACTIVE: Final = alarm_table.c.resolved_us.is_(None)
@@ -27,12 +46,14 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         id: rises with every alarm.
         name: what kind it is; stays the same for ever.
-        app, task: whose it is; "" where it is the whole server's.
+        app, task: whose it is; "" where it is the whole server's. Of `collector_failed` the task is the event.
         what: the fault, as it was seen last.
         mend: what to do about it.
         raised_at: when it was seen first.
         seen_at: when it was seen last.
         resolved_at: when it was over; None while it lasts.
+        severity: "critical" where answers are missing or lost.
+        runbook: where it is told what it means, what to look at and how to mend it.
     """
 
     id: int
@@ -44,6 +65,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     raised_at: datetime
     seen_at: datetime
     resolved_at: datetime | None = None
+    severity: Severity = "warning"
+    runbook: str = ""
+
+
+def severity_of(name: str) -> Severity:
+    """How grave an alarm of a name is."""
+    return "critical" if name in _CRITICAL else "warning"
 
 
 def raise_alarm(
@@ -89,6 +117,15 @@ def resolve_alarm(state: Database, name: AlarmName, *, app: str = "", task: str 
         return connection.execute(statement).rowcount == 1
 
 
+def advise(state: Database, alarm: Alarm, mend: str) -> None:
+    """Say something more to do about an alarm that lasts; once, however often it is said."""
+    if mend in alarm.mend:
+        return
+    statement = update(alarm_table).where(alarm_table.c.id == alarm.id, _ACTIVE)
+    with state.write() as connection:
+        connection.execute(statement.values(mend=f"{alarm.mend} {mend}".strip()))
+
+
 def resolve_unseen(state: Database, name: AlarmName, *, before: datetime, now: datetime) -> bool:
     """End the alarms of a name that nobody has seen since a moment; whether there were any.
 
@@ -116,6 +153,11 @@ def read_alarms(state: Database, *, limit: int = 100) -> list[Alarm]:
     return _read(state, select(alarm_table).order_by(alarm_table.c.id.desc()).limit(limit))
 
 
+def find_alarms(state: Database, ids: Collection[int]) -> dict[int, Alarm]:
+    """Those of the ids, by their id."""
+    return {found.id: found for found in _read(state, select(alarm_table).where(alarm_table.c.id.in_(ids)))}
+
+
 def _read(state: Database, query: Select[Any]) -> list[Alarm]:
     with state.read() as connection:
         return [_alarm(row) for row in connection.execute(query)]
@@ -132,4 +174,6 @@ def _alarm(row: Row[Any]) -> Alarm:
         raised_at=from_us(row.raised_us),
         seen_at=from_us(row.seen_us),
         resolved_at=None if row.resolved_us is None else from_us(row.resolved_us),
+        severity=severity_of(row.name),
+        runbook=f"{RUNBOOKS}#{row.name}",
     )

@@ -105,7 +105,7 @@ def labelled_predictions(
     """
     low = -(2**62) if since is None else to_us(since)
     high = 2**62 if until is None else to_us(until)
-    rows = events.fetch(_JOIN, (app, task, low, high, app, task, low, high))
+    rows = events.fetch(_JOIN, (app, task, low, high) * 3)
     schema = {
         "prediction_id": pl.String,
         "entity": pl.String,
@@ -123,19 +123,24 @@ def labelled_predictions(
     )
 
 
-# Two joins rather than one with OR, which SQLite could only answer by comparing every pair.
+# Three joins rather than one with OR, which SQLite could only answer by comparing every pair; cross joins, so that it
+# begins with what was said and finds the predictions by an index.
 _JOIN = """
 SELECT id, entity, at_us, score, decision, threshold, version, role, label FROM (
     SELECT *, row_number() OVER (PARTITION BY id ORDER BY said DESC) AS place FROM (
         SELECT p.*, f.label AS label, f.id AS said
-        FROM feedback f JOIN prediction p ON p.id = f.prediction_id
-        WHERE p.app = ? AND p.task = ? AND p.at_us BETWEEN ? AND ?
+        FROM feedback f CROSS JOIN prediction p ON p.id = f.prediction_id
+        WHERE f.app = ? AND f.task = ? AND p.at_us BETWEEN ? AND ?
         UNION ALL
         SELECT p.*, f.label AS label, f.id AS said
-        FROM feedback f JOIN prediction p
-            ON p.app = f.app AND p.task = f.task AND (f.entity IS NULL OR p.entity = f.entity)
-            AND p.at_us BETWEEN f.from_us AND f.to_us
-        WHERE f.prediction_id IS NULL AND p.app = ? AND p.task = ? AND p.at_us BETWEEN ? AND ?
+        FROM feedback f CROSS JOIN prediction p
+            ON p.app = f.app AND p.task = f.task AND p.entity = f.entity AND p.at_us BETWEEN f.from_us AND f.to_us
+        WHERE f.prediction_id IS NULL AND f.app = ? AND f.task = ? AND p.at_us BETWEEN ? AND ?
+        UNION ALL
+        SELECT p.*, f.label AS label, f.id AS said
+        FROM feedback f CROSS JOIN prediction p
+            ON p.app = f.app AND p.task = f.task AND p.at_us BETWEEN f.from_us AND f.to_us
+        WHERE f.prediction_id IS NULL AND f.entity IS NULL AND f.app = ? AND f.task = ? AND p.at_us BETWEEN ? AND ?
     )
 ) WHERE place = 1 ORDER BY at_us, id
 """

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from telltale.monitor.prediction_log import Record, ServedVersion
 
 _LABELS = ("app", "task", "version", "role")
-_BOUNDS_S = (25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 250e-3, 1.0)
+_BOUNDS_S = (25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 100e-3, 250e-3, 1.0)
 
 
 class LiveMetrics:
@@ -22,6 +22,9 @@ class LiveMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._predictions = Counter("telltale_predictions_total", "Predictions served", _LABELS, registry=registry)
+        self._failures = Counter(
+            "telltale_failures_total", "Requests that the server failed to answer", _LABELS, registry=registry
+        )
         self._seconds = Histogram(
             "telltale_prediction_seconds",
             "From the body in hand to the answer decided",
@@ -43,6 +46,10 @@ class LiveMetrics:
     def count(self, served: ServedVersion, n: int) -> None:
         """Count answers that are not logged one by one: what a single one of them took has no meaning."""
         self._predictions.labels(served.app, served.task, str(served.version), served.role).inc(n)
+
+    def count_failed(self, served: ServedVersion, n: int) -> None:
+        """Count requests that the version would have answered and the server failed to; version 0 where none serves."""
+        self._failures.labels(served.app, served.task, str(served.version), served.role).inc(n)
 
 
 def _observe_many(histogram: Histogram, seconds: Sequence[float]) -> None:

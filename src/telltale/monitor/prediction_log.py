@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from telltale.contract.answer import Answer, Query, ScoreAnswer
 from telltale.contract.errors import UnavailableError
+from telltale.monitor.service_minutes import Served, ServiceMinutes, write_minutes
 from telltale.storage.database import Database
 
 _COLUMNS: Final = (
@@ -28,6 +29,7 @@ _STATEMENT_ROWS: Final = 64  # a power of two
 _REST_S: Final = 0.0005
 _encode = msgspec.json.Encoder().encode
 _logger = structlog.get_logger("telltale.monitor.prediction_log")
+T = TypeVar("T")
 
 
 class ServedVersion(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -59,6 +61,7 @@ class PredictionLog:
         interval_s: distance between flushes.
         capacity: records that may wait, about 1 KB each.
         observe: called with each flush's records, in the writer thread, before they are written.
+        minutes: the counts of each minute, to which records are added and which are written with them.
 
     `with PredictionLog(...) as log:` closes it at the end.
     """
@@ -70,6 +73,7 @@ class PredictionLog:
         interval_s: float = 0.25,
         capacity: int = 100_000,
         observe: Callable[[Sequence[Record]], None] | None = None,
+        minutes: ServiceMinutes | None = None,
     ) -> None:
         self.n_dropped = 0
         self.n_written = 0
@@ -77,6 +81,7 @@ class PredictionLog:
         self._interval_s = interval_s
         self._capacity = capacity
         self._observe = observe
+        self._minutes = minutes or ServiceMinutes()
         # A deque, not a list that is swapped: an append that has already looked the list up would land in the old one.
         self._waiting: deque[Record] = deque()
         self._batch: list[Record] = []  # taken and observed, not on disk yet
@@ -91,6 +96,7 @@ class PredictionLog:
         """Keep a record for the next flush."""
         if len(self._waiting) >= self._capacity:
             self.n_dropped += 1
+            self._count([record], Served(n_answered=1, n_unlogged=1))
             return
         self._waiting.append(record)
 
@@ -117,12 +123,15 @@ class PredictionLog:
             while n_left > 0:
                 if not self._batch:
                     self._batch = [self._waiting.popleft() for _ in range(min(n_left, _TRANSACTION_ROWS))]
+                    self._count(self._batch, Served(n_answered=1))
                     if self._observe is not None:
                         self._observe(self._batch)
                 if not self._write(self._batch):
                     break
                 n_left -= len(self._batch)
                 self._batch = []
+            if self._minutes.is_waiting and not self._batch:
+                self._write(())  # requests that failed, of which there is nothing to log
 
     def close(self) -> None:
         """Write what waits, then stop; closing twice is fine."""
@@ -142,6 +151,10 @@ class PredictionLog:
         while not self._stop.wait(self._interval_s):
             self.flush()
 
+    def _count(self, records: Sequence[Record], each: Served) -> None:
+        for (served, minute), n in Counter((record[0], record[7] // 60) for record in records).items():
+            self._minutes.add(served.app, served.task, served.version, at_s=minute * 60, each=each, n=n)
+
     def _tell_of_dropped(self) -> None:
         n_dropped = self.n_dropped
         if n_dropped > self._n_dropped_told:
@@ -151,21 +164,26 @@ class PredictionLog:
     def _write(self, batch: Sequence[Record]) -> bool:
         """Whether the batch is done with: written, or given up."""
         began = time.perf_counter()
+        counts = self._minutes.take()
         try:
             with self._events.write() as connection:
+                write_minutes(connection, counts)
                 # Nobody is served by a rest while the process stops, or where it would let the log fall behind.
                 is_pressed = self._stop.is_set() or len(self._waiting) > _TRANSACTION_ROWS
                 write_predictions(connection, batch, rest_s=0.0 if is_pressed else _REST_S)
         except (UnavailableError, OperationalError) as error:
+            self._minutes.give_back(counts)
             if not self._is_failing:
                 _logger.warning("predictions_wait", n_rows=self.n_waiting, error=str(error), mend="tried again shortly")
             self._is_failing = True
             return False
         except Exception:  # a fault of one row must not cost the others, nor stop the log
+            self._minutes.give_back(counts)
             if len(batch) > 1:
                 middle = len(batch) // 2
                 return self._write(batch[:middle]) and self._write(batch[middle:])
             self.n_dropped += len(batch)
+            self._count(batch, Served(n_unlogged=1))
             _logger.exception("predictions_lost", n_rows=len(batch))
             return True
         self._is_failing = False
@@ -186,13 +204,13 @@ def write_predictions(connection: Connection, records: Sequence[Record], *, rest
         rest_s: after each full statement, for the threads that answer.
     """
     mark = {"qmark": "?", "format": "%s"}[connection.dialect.paramstyle]
-    for part in _parts(records):
+    for part in statement_parts(records):
         connection.exec_driver_sql(_insert(len(part), mark), tuple(chain.from_iterable(map(_row, part))))
         if rest_s and len(part) == _STATEMENT_ROWS:
             time.sleep(rest_s)
 
 
-def _parts(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+def statement_parts(records: Sequence[T]) -> Iterator[Sequence[T]]:
     """Of a few sizes: the driver keeps 128 prepared statements, and with one for every size they were 25 MB."""
     start, n_rows = 0, _STATEMENT_ROWS
     while start < len(records):

@@ -11,7 +11,8 @@ from telltale.contract.errors import BundleError, NotFoundError, UsageError
 from telltale.contract.verdict import Outcome
 from telltale.registry import retention, roles
 from telltale.registry.ledger import Move, champion_of, read_generation, read_history, record_move
-from telltale.registry.releases import end_overtaken
+from telltale.registry.release_moves import end_overtaken
+from telltale.registry.standing import Standing, read_standing
 from telltale.registry.versions import (
     Role,
     Version,
@@ -181,6 +182,11 @@ class Registry:
         with self._state.read() as connection:
             return read_role(connection, self._artifacts, app, task, "champion")
 
+    def standing(self, app: str, task: str) -> Standing:
+        """The version that decides, the release under way, and the version beside: all of one moment."""
+        with self._state.read() as connection:
+            return read_standing(connection, self._artifacts, app, task)
+
     def promote(
         self, app: str, task: str, number: int, *, actor: str, reason: str, now: datetime, override: bool = False
     ) -> Version:
@@ -193,10 +199,10 @@ class Registry:
             actor: who asks.
             reason: why; must not be blank unless the gate said "pass".
             now: aware.
-            override: promote although the gate said "fail".
+            override: promote although the gate said "fail", or it was withdrawn from a release.
 
         Raises:
-            GateError: the gate said "fail", and `override` is not set.
+            GateError: the gate said "fail" or it was withdrawn, and `override` is not set.
             ConflictError: it is champion already, or retired, or its files were removed.
             UsageError: no actor, or a reason is needed.
             NotFoundError: no such version.
@@ -213,7 +219,7 @@ class Registry:
                 now=now,
                 override=override,
             )
-            end_overtaken(connection, self._artifacts, app, task, now=now)
+            end_overtaken(connection, self._artifacts, app, task, actor=actor, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def assign(
@@ -229,7 +235,7 @@ class Registry:
         """
         with self._state.write() as connection:
             roles.assign(connection, self._artifacts, app, task, number, role=role, actor=actor, reason=reason, now=now)
-            end_overtaken(connection, self._artifacts, app, task, now=now)
+            end_overtaken(connection, self._artifacts, app, task, actor=actor, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def rollback(
@@ -252,7 +258,7 @@ class Registry:
         """
         with self._state.write() as connection:
             number = roles.roll_back(connection, self._artifacts, app, task, actor=actor, reason=reason, now=now, to=to)
-            end_overtaken(connection, self._artifacts, app, task, now=now)
+            end_overtaken(connection, self._artifacts, app, task, actor=actor, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def retire(self, app: str, task: str, number: int, *, actor: str, reason: str, now: datetime) -> Version:
@@ -264,7 +270,7 @@ class Registry:
         """
         with self._state.write() as connection:
             roles.retire(connection, self._artifacts, app, task, number, actor=actor, reason=reason, now=now)
-            end_overtaken(connection, self._artifacts, app, task, now=now)
+            end_overtaken(connection, self._artifacts, app, task, actor=actor, now=now)
             return read_version(connection, self._artifacts, app, task, number)
 
     def pin(self, app: str, task: str, number: int) -> Version:

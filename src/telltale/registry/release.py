@@ -37,6 +37,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         ended_at: None while it is active.
         actor, reason: who asked for it, and why.
         outcome: how it ended, in words; "" before.
+        withdrawn: whether it ended because the version was found wanting: no program gives it traffic again.
         evidence: the figures of the last look at it.
     """
 
@@ -58,6 +59,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     reason: str
     outcome: str = ""
+    withdrawn: bool = False
     evidence: Evidence | None = None
 
     @property
@@ -73,6 +75,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         if self.steps == (100,):
             return "watch"
         return "ramp" if self.steps[-1] == 100 else "ab"
+
+    @property
+    def where(self) -> str:
+        """How the version is written: "helios/anomaly@3"."""
+        return f"{self.app}/{self.task}@{self.number}"
 
     @property
     def rival(self) -> int:
@@ -101,6 +108,34 @@ def read_releases(
     return [release_of(row) for row in connection.execute(query)]
 
 
+def read_active(connection: Connection) -> list[Release]:
+    """Every release that is under way, the oldest first."""
+    query = select(release_table).where(release_table.c.ended_us.is_(None)).order_by(release_table.c.id)
+    return [release_of(row) for row in connection.execute(query)]
+
+
+def read_release(connection: Connection, number: int) -> Release | None:
+    """The release of that id, or None."""
+    row = connection.execute(select(release_table).where(release_table.c.id == number)).first()
+    return None if row is None else release_of(row)
+
+
+def withdrawal(connection: Connection, app: str, task: str, number: int) -> Release | None:
+    """The last release that ended because this version was found wanting, or None."""
+    query = (
+        select(release_table)
+        .where(
+            release_table.c.app == app,
+            release_table.c.task == task,
+            release_table.c.number == number,
+            release_table.c.withdrawn,
+        )
+        .order_by(release_table.c.id.desc())
+    )
+    row = connection.execute(query).first()
+    return None if row is None else release_of(row)
+
+
 def release_of(row: Row[Any]) -> Release:
     """A release from its row."""
     return Release(
@@ -122,5 +157,6 @@ def release_of(row: Row[Any]) -> Release:
         actor=row.actor,
         reason=row.reason,
         outcome=row.outcome,
+        withdrawn=row.withdrawn,
         evidence=None if row.evidence is None else msgspec.json.decode(row.evidence),
     )

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert
 
 from telltale.contract.errors import ConflictError, GateError, UsageError
 from telltale.registry.ledger import Action, Evidence, former_champions, read_history, record_move
+from telltale.registry.release import withdrawal
 from telltale.registry.versions import Role, Version, read_role, read_version, read_versions, set_columns
 from telltale.storage.artifacts import Artifacts
 from telltale.storage.instants import to_us
@@ -32,18 +33,7 @@ def promote(
     refuse_unusable(version, "champion")
     if version.role == "champion":
         raise ConflictError("it is the champion already", where=version.reference)
-    if version.outcome == "fail" and not override:
-        raise GateError(
-            "it failed the gate",
-            where=version.reference,
-            mend="Promote a version that passed, or override the gate and say why.",
-        )
-    if version.outcome != "pass" and not reason.strip():
-        raise UsageError(
-            f"a version whose gate says {version.outcome!r} needs a reason",
-            where=version.reference,
-            mend="Say in `reason` why it may decide all the same.",
-        )
+    refuse_unfit(connection, version, reason=reason, override=override)
     move(connection, artifacts, version, "champion", action="promote", actor=actor, reason=reason, now=now)
 
 
@@ -196,6 +186,28 @@ def _leave_role(connection: Connection, version: Version) -> None:
             role_table.c.app == version.app, role_table.c.task == version.task, role_table.c.number == version.number
         )
     )
+
+
+def refuse_unfit(connection: Connection, version: Version, *, reason: str, override: bool) -> None:
+    """Raise GateError for a version that may not decide without `override`, UsageError for one that needs a reason."""
+    withdrawn = withdrawal(connection, version.app, version.task, version.number)
+    if withdrawn is not None and not override:
+        raise GateError(
+            f"it was withdrawn: {withdrawn.outcome}",
+            where=version.reference,
+            mend="Take another version, or override that and say why.",
+        )
+    if version.outcome == "fail" and not override:
+        raise GateError(
+            "it failed the gate",
+            where=version.reference,
+            mend="Take a version that passed, or override the gate and say why.",
+        )
+    if (version.outcome != "pass" or withdrawn is not None) and not reason.strip():
+        was = f"a version whose gate says {version.outcome!r}" if withdrawn is None else "a version that was withdrawn"
+        raise UsageError(
+            f"{was} needs a reason", where=version.reference, mend="Say in `reason` why it may decide all the same."
+        )
 
 
 def refuse_unusable(version: Version, role: Role) -> None:

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic
+from typing import Literal
 
 import structlog
 
 from telltale.contract.app import App
 from telltale.contract.errors import UnavailableError
+from telltale.monitor.alarm.messages import Sink
+from telltale.monitor.alarm.sinks import LOG
 from telltale.registry.registry import Registry
 from telltale.registry.releases import Releases
 from telltale.storage.folder import Folder
+
+AutoRollback = Literal["on", "dry-run", "off"]
 
 _logger = structlog.get_logger("telltale.retrain.duties")
 
@@ -25,10 +30,17 @@ class Desk:
     Args:
         folder: the home.
         apps: whose tasks it looks after.
+        alarm_sinks: who is told of alarms.
+        rollback: whether a version that does harm is taken away by itself; "dry-run" and "off" only say that it would be,
+            in the log and in the release.
+        drift_limit: the classic rule for drift, on the mean PSI, in place of the calibrated one.
     """
 
     folder: Folder
     apps: Mapping[str, App]
+    alarm_sinks: tuple[Sink, ...] = (LOG,)
+    rollback: AutoRollback = "on"
+    drift_limit: float | None = None
 
     @cached_property
     def registry(self) -> Registry:
@@ -46,12 +58,26 @@ class Duty:
     """Something that is looked at again and again.
 
     `do(desk, now)` may be called by several processes at once, and again after a crash in its middle: what it does is
-    the same the second time, or refused.
+    the same the second time, or refused. One that is urgent waits for no other.
     """
 
     name: str
     every_s: float
     do: Callable[[Desk, datetime], None]
+    is_urgent: bool = False
+
+
+def start_duties(desk: Desk, duties: Sequence[Duty], stop: threading.Event) -> list[threading.Thread]:
+    """Do duties until told to stop: each that is urgent in a thread of its own, the others in turn in one."""
+    urgent = [(duty,) for duty in duties if duty.is_urgent]
+    threads = [
+        threading.Thread(target=do_duties, args=(desk, some, stop), name=f"duties-{some[0].name}", daemon=True)
+        for some in (*urgent, tuple(duty for duty in duties if not duty.is_urgent))
+        if some
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
 
 
 def do_duties(desk: Desk, duties: Sequence[Duty], stop: threading.Event, *, poll_s: float = 1.0) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import OperationalError
 
 from telltale.contract.errors import UnavailableError
-from telltale.retrain.jobs import HOLD_S, hold_job
+from telltale.retrain.job_turns import HOLD_S, hold_job
 from telltale.storage.database import Database
 
 

@@ -22,7 +22,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         app: the app.
         name: the task's, or that of an `AppSchedule`.
         tasks: what is retrained, in order.
-        cron: when, in UTC.
+        cron: when: an expression in UTC, or an interval.
         paused: not until it is resumed.
         created_at: when it was first declared here.
         last_slot: the latest slot that some process claimed.

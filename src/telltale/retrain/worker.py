@@ -1,5 +1,6 @@
 """The worker: does what is due, once per slot however many processes there are, and tells how it went."""
 
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -12,37 +13,28 @@ import structlog
 
 from telltale.contract.app import App, Task
 from telltale.contract.errors import TelltaleError, UnavailableError
-from telltale.models.runtimes import LoadedRuntime, load_runtime
 from telltale.registry.registry import Registry
-from telltale.registry.versions import Version
-from telltale.retrain.comparison import Comparison, compare
-from telltale.retrain.cron import latest_slot
+from telltale.retrain.apart import Apart, CutShort, JobOrder, retrain_apart
+from telltale.retrain.cron import due_slot
+from telltale.retrain.duties import Desk, start_duties
+from telltale.retrain.duty_list import DUTIES
 from telltale.retrain.job_hold import holding, this_worker
-from telltale.retrain.jobs import Ended, Job, begin_job, claim_job, fail_abandoned_jobs, finish_job, forget_jobs
-from telltale.retrain.schedules import Schedule, declare_schedules, read_schedules
-from telltale.retrain.stored_rows import stored_rows, trained_already
-from telltale.retrain.training import train_and_register
+from telltale.retrain.job_turns import begin_job, claim_job, fail_abandoned_jobs, finish_job, put_back_job, retry_job
+from telltale.retrain.jobs import BY_HAND, Ended, Job, forget_jobs
+from telltale.retrain.retraining import Retraining, retrain
+from telltale.retrain.schedules import declare_schedules, read_schedules
+from telltale.retrain.slots import ACTOR as SCHEDULE
+from telltale.retrain.slots import close_slots, open_slot
+from telltale.retrain.triggers import ACTOR as TRIGGER
 from telltale.storage.folder import Folder
-from telltale.storage.leases import claim_slot, finish_slot
 from telltale.telemetry.event_store import EventStore
-from telltale.train.fitted import TrainingChoices
-from telltale.train.sources import rows_from_checked
 
-ACTOR = "schedule"
 _TIDY_EVERY_S = 3_600.0
+_DUTIES_END_S: Final = 10.0  # what a duty is in the middle of; it does no harm cut short
 _ENDED: Final[Mapping[str, Ended]] = {"failed": "failed", "skip": "skipped"}  # any other action is work done
+_RULES: Final = frozenset({SCHEDULE, TRIGGER})  # who asks without a person's having thought of it
 
 _logger = structlog.get_logger("telltale.retrain.worker")
-
-
-class Retraining(msgspec.Struct, frozen=True, kw_only=True):
-    """How the retraining of `task` (`app/task`) ended: the new version, and what became of it; or why there is none."""
-
-    task: str
-    action: str
-    reason: str
-    version: int | None = None
-    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +47,8 @@ class Worker:
         keep_versions, keep_days: versions kept per task, and for how long after they were made; jobs likewise.
         keep_event_days, keep_event_bytes: events kept; labelled ones stay.
         device: where networks are trained; "" for their own default.
+        desk: what duties have at hand; None for no more than the home and the apps.
+        apart: how retrainings are done in a process of their own, within limits; None to do them in this one.
     """
 
     folder: Folder
@@ -64,6 +58,8 @@ class Worker:
     keep_event_days: float = 30.0
     keep_event_bytes: int = 10_000_000_000
     device: str = ""
+    desk: Desk | None = None
+    apart: Apart | None = None
 
     @property
     def registry(self) -> Registry:
@@ -73,11 +69,21 @@ class Worker:
     def run(self, stop: threading.Event, *, poll_s: float = 5.0) -> None:
         """Look for due and queued work until told to stop; while the databases cannot be used it waits."""
         declare_schedules(self.folder.state, self.apps.values(), now=datetime.now(UTC))
+        desk = self.desk or Desk(folder=self.folder, apps=self.apps)
+        duties = start_duties(desk, DUTIES, stop)  # a rollback does not wait for a training
+        try:
+            self._look_for_work(stop, poll_s=poll_s)
+        finally:
+            stop.set()
+            give_up_at = time.monotonic() + _DUTIES_END_S
+            for thread in duties:
+                thread.join(max(0.0, give_up_at - time.monotonic()))
+
+    def _look_for_work(self, stop: threading.Event, *, poll_s: float) -> None:
         tidied_at = float("-inf")
         while True:
             try:
-                self.run_due(now=datetime.now(UTC))
-                self.run_jobs()
+                self.run_due(now=datetime.now(UTC), stop=stop)
                 if time.monotonic() - tidied_at > _TIDY_EVERY_S:
                     self.tidy(now=datetime.now(UTC))
                     tidied_at = time.monotonic()
@@ -102,29 +108,36 @@ class Worker:
         n_jobs = forget_jobs(self.folder.state, before=now - timedelta(days=self.keep_days))
         _logger.info("tidied", events=msgspec.to_builtins(trimmed), versions=removed, jobs=n_jobs)
 
-    def run_due(self, *, now: datetime) -> list[Retraining]:
-        """Do all that is due and not claimed by another process."""
-        done = []
+    def run_due(self, *, now: datetime, stop: threading.Event | None = None) -> list[Retraining]:
+        """Ask for all that is due and not claimed by another process, and do all that is asked for."""
         for schedule in read_schedules(self.folder.state, self.apps.values()):
             if schedule.paused:
                 continue
-            since = schedule.last_slot or schedule.created_at
-            at = latest_slot(schedule.cron, since=since, now=now)
-            if at is not None:
-                done += self._run_slot(schedule, at)
-        return done
+            due = due_slot(schedule.cron, since=schedule.last_slot or schedule.created_at, now=now)
+            if due is not None:
+                open_slot(self.folder.state, schedule, due, owner=this_worker(), now=now)
+        return self.run_jobs(stop=stop)
 
-    def run_jobs(self) -> list[Retraining]:
-        """Do all that is queued and not claimed by another process; tell of jobs whose worker is gone."""
+    def run_jobs(self, *, stop: threading.Event | None = None) -> list[Retraining]:
+        """Do all that is queued and not claimed by another process, and what was left by workers that are gone.
+
+        Args:
+            stop: set meanwhile, no further job is begun, and one that is done in a process of its own waits again.
+        """
         state = self.folder.state
         for lost in fail_abandoned_jobs(state, now=datetime.now(UTC)):
-            _logger.warning("job_abandoned", job=lost.id, app=lost.app, task=lost.task, mend="ask for it again")
-        done = []
-        while (job := claim_job(state, apps=self.apps, owner=this_worker(), now=datetime.now(UTC))) is not None:
-            done.append(self._work(job))
+            _logger.warning("job_abandoned", job=lost.id, app=lost.app, task=lost.task, state=lost.state)
+        done: list[Retraining] = []
+        while stop is None or not stop.is_set():
+            job = claim_job(state, apps=self.apps, owner=this_worker(), now=datetime.now(UTC))
+            if job is None:
+                break
+            found = self._work(job, unless_same=job.actor in _RULES, stop=stop)
+            done += [] if found is None else [found]
+        close_slots(state)
         return done
 
-    def run_now(self, app: App, task: Task, *, actor: str, reason: str, unless_same: bool = False) -> Retraining:
+    def run_now(self, app: App, task: Task, *, actor: str, reason: str, priority: int = BY_HAND) -> Retraining:
         """Retrain at once, listed as a job; what goes wrong is in its result.
 
         Args:
@@ -132,101 +145,84 @@ class Worker:
             task: the task.
             actor: who asks.
             reason: why.
-            unless_same: leave it where the stored rows are those of the latest version.
+            priority: as it is listed, and done again where this process dies in the middle of it.
         """
-        job = begin_job(
-            self.folder.state,
-            app.name,
-            task.name,
-            actor=actor,
-            reason=reason,
-            owner=this_worker(),
-            now=datetime.now(UTC),
+        owner = this_worker()
+        now = datetime.now(UTC)
+        state = self.folder.state
+        job = begin_job(state, app.name, task.name, actor=actor, reason=reason, owner=owner, now=now, priority=priority)
+        try:
+            found = self._work(job)
+        except KeyboardInterrupt:
+            stopped = {"action": "failed", "reason": "stopped by hand"}
+            finish_job(state, job.id, ended="failed", result=stopped, owner=owner, now=datetime.now(UTC))
+            raise
+        return found or Retraining(
+            task=f"{app.name}/{task.name}", action="failed", reason="its process died; `telltale work` tries again"
         )
-        return self._work(job, unless_same=unless_same)
 
-    def retrain(self, app: App, task: Task, *, actor: str = ACTOR, unless_same: bool = False) -> Retraining:
-        """Train on the stored events, compare with the champion on the same held-out rows, act on the outcome.
+    def retrain(self, app: App, task: Task, *, actor: str = SCHEDULE, unless_same: bool = False) -> Retraining:
+        """Retrain in this process, without a job: see `telltale.retrain.retraining.retrain`."""
+        return retrain(self.folder, app, task, actor=actor, unless_same=unless_same, device=self.device)
 
-        Nothing is trained on simulated rows here: nobody is there to notice.
-        """
-        address = f"{app.name}/{task.name}"
-        checked = stored_rows(self.folder.events, app, task)
-        if checked is None:
-            n = EventStore(self.folder.events).count(app.name, task.event)
-            reason = f"{n} events are stored; {task.minimum_rows} are needed"
-            return Retraining(task=address, action="skip", reason=reason)
-        rows = rows_from_checked("store", checked, task, where=f"{app.name}/{task.event}")
-        same = trained_already(self.registry, app, task, rows) if unless_same else None
-        if same is not None:
-            reason = f"nothing new was stored since version {same.number} was trained"
-            return Retraining(task=address, action="skip", reason=reason)
-        trained = train_and_register(
-            self.registry,
-            app,
-            task,
-            rows,
-            TrainingChoices(device=self.device),
-            actor=actor,
-            progress=lambda *_: None,
-        )
-        champion = self.registry.champion(app.name, task.name)
-        challenger = _runtime(trained.version)
-        challenger.self_test()
-        found = compare(
-            task,
-            challenger,
-            trained.version.outcome,
-            None if champion is None else _runtime(champion),
-            rows.held_out,
-        )
-        number = trained.version.number
-        if found.action == "promote":
-            now = datetime.now(UTC)
-            self.registry.promote(app.name, task.name, number, actor=actor, reason=found.reason, now=now)
-        return Retraining(task=address, action=found.action, reason=found.reason, version=number, comparison=found)
-
-    def _run_slot(self, schedule: Schedule, at: datetime) -> list[Retraining]:
-        app, state, owner = self.apps[schedule.app], self.folder.state, this_worker()
-        if not claim_slot(state, schedule.app, schedule.name, at=at, owner=owner):
-            return []
-        reason = f"schedule {schedule.name}, due {at.isoformat()}"
-        done = [
-            self.run_now(app, app.task(name), actor=ACTOR, reason=reason, unless_same=True) for name in schedule.tasks
-        ]
-        finish_slot(
-            state,
-            schedule.app,
-            schedule.name,
-            at=at,
-            owner=owner,
-            state="failed" if any(item.action == "failed" for item in done) else "done",
-            result={"tasks": msgspec.to_builtins(done)},
-        )
-        return done
-
-    def _work(self, job: Job, *, unless_same: bool = False) -> Retraining:
-        """Do a job that this worker holds, and record how it ended."""
-        app, state, owner = self.apps[job.app], self.folder.state, this_worker()
-        log = _logger.bind(app=job.app, task=job.task, job=job.id, actor=job.actor)
+    def _work(self, job: Job, *, unless_same: bool = False, stop: threading.Event | None = None) -> Retraining | None:
+        """Do a job that this worker holds, and record how it ended; None where it is to be begun again."""
+        state, owner = self.folder.state, this_worker()
+        log = _logger.bind(app=job.app, task=job.task, job=job.id, actor=job.actor, attempt=job.attempt)
         log.info("retraining_started", why=job.reason)
         address = f"{job.app}/{job.task}"
         with holding(state, job.id, owner=owner):
             try:
-                found = self.retrain(app, app.task(job.task), actor=job.actor, unless_same=unless_same)
+                found = self._retrain(job, unless_same=unless_same, stop=stop)
             except TelltaleError as error:
                 found = Retraining(task=address, action="failed", reason=str(error))
             except Exception as error:
                 # The job must not stay "running", whatever went wrong, and the worker must go on with the next.
                 log.exception("retraining_broke")
                 found = Retraining(task=address, action="failed", reason=f"{type(error).__name__}; see the log")
+        if isinstance(found, CutShort):
+            log.warning("retraining_cut_short", kind=found.kind, why=found.why)
+            if found.kind == "stopped":
+                put_back_job(state, job, owner=owner)
+                return None
+            if found.kind == "died":
+                again = retry_job(state, job, why=found.why, owner=owner, now=datetime.now(UTC))
+                if again.state != "failed":
+                    return None
+            found = Retraining(task=address, action="failed", reason=found.why)
         result: dict[str, Any] = msgspec.to_builtins(found)
         ended = _ENDED.get(found.action, "done")
-        if not finish_job(state, job.id, ended=ended, result=result, owner=owner, now=datetime.now(UTC)):
+        now = datetime.now(UTC)
+        if not finish_job(state, job.id, ended=ended, result=result, owner=owner, now=now, attempt=job.attempt):
             log.warning("job_was_given_up", mend="it took too long without a sign of life; its version stands")
         log.info("retraining_done", action=found.action, reason=found.reason, version=found.version)
         return found
 
-
-def _runtime(version: Version) -> LoadedRuntime:
-    return load_runtime(version.path, expected=version.files, where=version.reference)
+    def _retrain(self, job: Job, *, unless_same: bool, stop: threading.Event | None) -> Retraining | CutShort:
+        begun_at = job.created_at if job.attempt > 1 else None
+        if self.apart is None:
+            app = self.apps[job.app]
+            return retrain(
+                self.folder,
+                app,
+                app.task(job.task),
+                actor=job.actor,
+                unless_same=unless_same,
+                begun_at=begun_at,
+                device=self.device,
+            )
+        root = self.folder.artifacts.root
+        order = JobOrder(
+            parent=os.getpid(),
+            home=str(self.folder.path),
+            artifacts="" if root == self.folder.path / "artifacts" else str(root),
+            apps=self.apart.apps,
+            app=job.app,
+            task=job.task,
+            actor=job.actor,
+            unless_same=unless_same,
+            begun_at=begun_at,
+            device=self.device,
+            log_level=self.apart.log_level,
+        )
+        return retrain_apart(self.apart, order, self.folder.artifacts, stop=stop)

@@ -1,9 +1,9 @@
 """What is alive in a serving process, built once and handed down."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -13,6 +13,7 @@ from telltale.contract.app import App
 from telltale.contract.errors import NotFoundError
 from telltale.monitor.live_metrics import LiveMetrics
 from telltale.monitor.prediction_log import PredictionLog, Record, ServedVersion
+from telltale.monitor.service_minutes import Served, ServiceMinutes
 from telltale.monitor.state_metrics import StateMetrics
 from telltale.registry.registry import Registry
 from telltale.serve.app_references import load_apps
@@ -23,6 +24,7 @@ from telltale.serve.intake.intake import Intake
 from telltale.serve.live.alarm_board import AlarmBoard
 from telltale.serve.live.live_task import Place
 from telltale.serve.live.live_versions import LiveVersions
+from telltale.serve.live.shadow_scorer import ShadowScorer
 from telltale.serve.live.watch import Watch
 from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import Folder, open_folder
@@ -37,9 +39,12 @@ class Edge:
         settings: what the server was started with.
         folder: the open home.
         apps: whose tasks are served.
+        clock: the time of receipt of requests (epoch seconds).
     """
 
-    def __init__(self, settings: ServeSettings, folder: Folder, apps: Sequence[App]) -> None:
+    def __init__(
+        self, settings: ServeSettings, folder: Folder, apps: Sequence[App], *, clock: Callable[[], float] = time
+    ) -> None:
         self.settings = settings
         self.folder = folder
         self.apps = {app.name: app for app in apps}
@@ -48,17 +53,24 @@ class Edge:
         self.state_metrics = StateMetrics(folder.state)
         self.metrics.registry.register(self.state_metrics)
         self.registry = Registry(folder.state, folder.artifacts)
-        self.log = PredictionLog(folder.events, interval_s=settings.flush_s, observe=self._observe)
+        self.minutes = ServiceMinutes()
+        self.log = PredictionLog(
+            folder.events, interval_s=settings.flush_s, observe=self._observe, minutes=self.minutes
+        )
+        self.shadows = ShadowScorer(folder.events, self.minutes, count=self.metrics.count, flush_s=settings.flush_s)
         self.alarms = AlarmBoard(folder.state)
         self.versions = LiveVersions(
             self.registry,
             apps,
             self.log,
             folder.events,
+            shadows=self.shadows,
+            failed=self.count_failed,
             alarms=self.alarms,
             interval_s=settings.refresh_s,
             retry_s=settings.retry_s,
             thresholds=settings.thresholds,
+            clock=clock,
         )
         self.intake = Intake(
             folder.events, max_requests=settings.max_intake_requests, max_bytes=settings.max_intake_bytes
@@ -83,6 +95,7 @@ class Edge:
         self.watch.close()
         self.versions.close()
         self.intake.close()
+        self.shadows.close()
         self.log.close()
         self.folder.close()
         if self.tracing is not None:
@@ -95,6 +108,17 @@ class Edge:
         except KeyError:
             known = ", ".join(f"{place.app}/{place.task}" for place in self.versions.places.values())
             raise NotFoundError(f"there is no task {app}/{task}", where="path", mend=f"There are: {known}.") from None
+
+    def count_unlogged(self, served: ServedVersion, n: int) -> None:
+        """Count answers that the prediction log has no rows of."""
+        self.metrics.count(served, n)
+        each = Served(n_answered=1, n_unlogged=1)
+        self.minutes.add(served.app, served.task, served.version, at_s=time(), each=each, n=n)
+
+    def count_failed(self, served: ServedVersion, n: int, at_s: float) -> None:
+        """Count requests, received at a time (epoch seconds), that the server failed to answer."""
+        self.minutes.add(served.app, served.task, served.version, at_s=at_s, each=Served(n_failed=1), n=n)
+        self.metrics.count_failed(served, n)
 
     def _observe(self, records: Sequence[Record]) -> None:
         self.metrics.observe(records)

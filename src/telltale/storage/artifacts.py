@@ -3,7 +3,8 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -101,6 +102,15 @@ class Artifacts:
     def discard(self, staged: Path) -> None:
         """Drop what `stage` returned."""
         shutil.rmtree(staged, ignore_errors=True)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A temporary directory until the block ends; what a killed process leaves, `clear_leftovers` removes."""
+        path = self._temporary(_INCOMING)
+        try:
+            yield path
+        finally:
+            self.discard(path)
 
     def total_bytes(self) -> int:
         """Size of every file, in bytes; files that vanish while it looks count for nothing."""

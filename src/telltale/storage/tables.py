@@ -101,6 +101,7 @@ release = Table(
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("outcome", Text, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
     Column("evidence", Text),
     Index("ix_release_active", "app", "task", unique=True, sqlite_where=text("ended_us IS NULL")),
     Index("ix_release_task", "app", "task", "id"),
@@ -217,6 +218,7 @@ delivery = Table(
     Column("state", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("next_us", BigInteger, nullable=False),
+    Column("sent_us", BigInteger),
     Column("fault", Text, nullable=False),
     Index("ix_delivery_due", "state", "next_us"),
 )
@@ -313,6 +315,7 @@ shadow = Table(
     Column("latency_us", Integer, nullable=False),
     Column("received_us", BigInteger, nullable=False),
     Index("ix_shadow_task", "app", "task", "received_us"),
+    Index("ix_shadow_received", "received_us"),
 )
 
 service_minute = Table(
@@ -325,6 +328,8 @@ service_minute = Table(
     Column("n_answered", Integer, nullable=False),
     Column("n_failed", Integer, nullable=False),
     Column("n_unlogged", Integer, nullable=False),
+    Column("n_shadowed", Integer, server_default="0", nullable=False),
+    Column("n_shadow_failed", Integer, server_default="0", nullable=False),
     Index("ix_service_minute", "minute_us"),
 )
 

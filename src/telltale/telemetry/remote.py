@@ -61,7 +61,7 @@ def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes
         TooLargeError: the answer is longer than `most_bytes`.
         SchemaError: a CSV header is missing or names a column twice.
     """
-    parts = _checked(url)
+    parts = checked_address(url, where="address", use="read from")
     # Without the query, which may hold a key: this is told in messages and stored beside every row.
     where = f"{parts.scheme}://{parts.netloc}{parts.path}"
     if not (api_key.isascii() and api_key.isprintable()):
@@ -70,7 +70,7 @@ def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes
     request = Request(url, headers=headers | ({"X-API-Key": api_key} if api_key else {}))  # noqa: S310 - checked above
     give_up_at = time.monotonic() + timeout_s
     try:
-        with _opener(is_loopback=parts.hostname in _LOOPBACK).open(request, timeout=timeout_s) as answer:
+        with plain_opener(parts.hostname).open(request, timeout=timeout_s) as answer:
             kind = _format_of(answer.headers, parts, where)
             data = _read(answer, where, give_up_at=give_up_at, timeout_s=timeout_s, most_bytes=most_bytes)
     except HTTPError as error:
@@ -88,7 +88,17 @@ def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes
     return parse_rows(data, kind, source=where)
 
 
-def _checked(url: str) -> SplitResult:
+def checked_address(url: str, *, where: str, use: str) -> SplitResult:
+    """The parts of an address.
+
+    Args:
+        url: http or https, without user and password in it.
+        where: what names it.
+        use: "read from" or "send to", for the message.
+
+    Raises:
+        UsageError: it is none.
+    """
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -96,19 +106,19 @@ def _checked(url: str) -> SplitResult:
         is_address = False
     if not is_address or "@" in parts.netloc or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageError(
-            "that is not an address to read from",
-            where="address",
+            f"that is not an address to {use}",
+            where=where,
             mend="Give http://HOST/PATH or https://HOST/PATH in plain signs, and a key apart from it.",
         )
     return parts
 
 
-def _opener(*, is_loopback: bool) -> OpenerDirector:
-    """HTTP and HTTPS, no other scheme and no redirects: one would carry the key to another host."""
+def plain_opener(host: str | None) -> OpenerDirector:
+    """For a request to `host`: HTTP and HTTPS, no other scheme and no redirects: one would carry keys to another host."""
     opener = OpenerDirector()
     for handler in (HTTPHandler(), HTTPSHandler(), HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
         opener.add_handler(handler)
-    if not is_loopback:  # a proxy of the environment is for other machines
+    if host not in _LOOPBACK:  # a proxy of the environment is for other machines
         opener.add_handler(ProxyHandler())
     return opener
 

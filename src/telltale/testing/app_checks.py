@@ -19,6 +19,8 @@ from telltale.evaluate.gate import judge
 from telltale.evaluate.metrics import detection_metrics
 from telltale.features.frame import feature_matrix
 from telltale.models.estimators import estimator_named
+from telltale.monitor.alarm.rules import RULES, limits_of
+from telltale.retrain.cron import next_slot
 from telltale.telemetry.frames import LABEL
 from telltale.testing.processes import in_another_process
 from telltale.testing.refusals import assert_refused
@@ -55,7 +57,9 @@ def check_tasks_name_what_there_is(app: App) -> None:
             judge(task.targets, measured, n=2, n_positive=1)  # raises UsageError for a metric that is not measured
         assert task.minimum_rows > 0, f"{task.name}: a minimum of {task.minimum_rows} rows"
         assert task.false_alarms_per_day > 0, f"{task.name}: a budget of {task.false_alarms_per_day} false alarms a day"
-        assert len(task.schedule.split()) == 5, f"{task.name}: {task.schedule!r} is no cron expression of five fields"
+        if task.schedule:
+            next_slot(task.schedule, app.start)  # raises UsageError for one that cannot be read
+        limits_of(RULES[0], app, task.name)  # raises UsageError for a limit that no rule of any alarm has
     for schedule in app.schedules:
         assert schedule.name not in {task.name for task in app.tasks}, f"schedule {schedule.name}: a task has that name"
         assert {*schedule.tasks} <= {task.name for task in app.tasks}, f"schedule {schedule.name}: {schedule.tasks}"

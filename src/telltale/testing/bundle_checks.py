@@ -40,7 +40,8 @@ def check_stored_answers_are_the_same(subject: TrainedTask) -> None:
     bundle = load_bundle(subject.directory, expected=subject.files.files)
     answers = subject.runtime.answer_frame(subject.held_out)
     with tempfile.TemporaryDirectory() as name:
-        saved = save_bundle(Path(name), bundle.manifest, bundle.parts, bundle.trained_rows)
+        drift = bundle.drift_reference()
+        saved = save_bundle(Path(name), bundle.manifest, bundle.parts, bundle.trained_rows, drift=drift)
         copied = load_runtime(Path(name), expected=saved.files)
         assert copied.answer_frame(subject.held_out).equals(answers), "saved again, it answers otherwise"
 

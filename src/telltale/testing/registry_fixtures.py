@@ -89,12 +89,12 @@ class refusal:  # noqa: N801 - reads as a statement: with refusal(...)
         return True
 
 
-def assert_ledger_tells_the_roles(registry: Registry) -> None:
+def assert_ledger_tells_the_roles(registry: Registry, app: str = APP, task: str = TASK) -> None:
     """Replay the ledger; the roles it ends in must be those the versions have."""
     replayed: dict[int, str] = {}
-    for move in registry.history(APP, TASK):
+    for move in registry.history(app, task):
         known = replayed.get(move.number, "")
         assert move.role_from == known, f"{move} does not start from {known!r}"
         replayed[move.number] = move.role_to
-    roles = {version.number: version.role for version in registry.versions(APP, TASK)}
+    roles = {version.number: version.role for version in registry.versions(app, task)}
     assert replayed == roles, f"the ledger tells {replayed}, the versions {roles}"

@@ -17,8 +17,10 @@ _CHUNK = 250
 _CHUNKS = 24  # an even number: the first half against the second
 _TRACED_GROWTH_BYTES = 32_768
 _RESIDENT_GROWTH_BYTES = 8 * 2**20
-# The quickest chunk of each half is compared, so that a busy machine does not look like growth.
+# The quickest chunk of each half is compared, each step beside fixed work at the same moment: a machine that others make
+# slower slows both, and must not look like growth.
 _SLOWDOWN = 1.6
+_FIXED_WORK = range(200)
 
 
 def assert_bounded(step: Callable[[Item], object], items: list[Item]) -> None:
@@ -42,20 +44,25 @@ def assert_bounded(step: Callable[[Item], object], items: list[Item]) -> None:
     assert grown < _TRACED_GROWTH_BYTES, f"{grown:,} bytes more after {_TRACED:,} steps"
 
     resident = _resident_bytes()
-    medians = [_median_step_s(step, list(islice(stream, _CHUNK))) for _ in range(_CHUNKS)]
+    costs = [_step_cost(step, list(islice(stream, _CHUNK))) for _ in range(_CHUNKS)]
     grown = _resident_bytes() - resident
     assert grown < _RESIDENT_GROWTH_BYTES, f"the process is {grown:,} bytes larger after {_CHUNK * _CHUNKS:,} steps"
-    early, late = min(medians[: _CHUNKS // 2]), min(medians[_CHUNKS // 2 :])
-    assert late < _SLOWDOWN * early, f"a step took {early * 1e6:.1f} us at first and {late * 1e6:.1f} us later"
+    early, late = min(costs[: _CHUNKS // 2]), min(costs[_CHUNKS // 2 :])
+    assert late < _SLOWDOWN * early, f"a step cost {early:.2f} times some fixed work at first, {late:.2f} times later"
 
 
-def _median_step_s(step: Callable[[Item], object], items: list[Item]) -> float:
-    took = []
+def _step_cost(step: Callable[[Item], object], items: list[Item]) -> float:
+    """The median of steps, in units of fixed work."""
+    took, fixed = [], []
     for item in items:
         started = time.perf_counter()
         step(item)
-        took.append(time.perf_counter() - started)
-    return float(np.median(took))
+        between = time.perf_counter()
+        sum(_FIXED_WORK)
+        ended = time.perf_counter()
+        took.append(between - started)
+        fixed.append(ended - between)
+    return float(np.median(took) / np.median(fixed))
 
 
 def _resident_bytes() -> int:

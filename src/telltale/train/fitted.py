@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from telltale.contract.app import App, Task
-from telltale.contract.estimator import AnyEstimator, Parameter, Parts, Tell
+from telltale.contract.estimator import AnyEstimator, Parameter, Parts, Scores, Tell
 from telltale.contract.plan import Plan
 from telltale.contract.verdict import Measured, Verdict
 from telltale.evaluate.metrics import DetectionResult
-from telltale.models.manifest import OperatingPoint
+from telltale.models.manifest import Calibration, OperatingPoint
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 
@@ -58,6 +58,17 @@ class FitRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Scores of training rows by models that had not seen them, NaN where there is none.
+
+    `whole` with the rows before each at hand, `alone` without, where that makes a difference.
+    """
+
+    whole: Scores
+    alone: Scores
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """A fitted version before it is judged. `parameters` are those fitted with, after any search."""
 
@@ -66,6 +77,7 @@ class Fitted:
     plan: Plan | None = None
     threshold: float | None = None
     operating_point: OperatingPoint | None = None
+    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +88,10 @@ class Judged:
         verdict: what the gate says.
         metrics: every figure; empty where the rows cannot be judged on.
         result: counts and curves of a task that scores.
+        calibration: how often each score was positive, of a task that scores.
     """
 
     verdict: Verdict
     metrics: Mapping[str, Measured]
     result: DetectionResult | None = None
+    calibration: Calibration | None = None

@@ -1,5 +1,6 @@
 """Rows turned into features once, for any number of fits: on all of them, and on folds without each part."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,11 @@ from numpy.typing import NDArray
 
 from telltale.contract.app import Task
 from telltale.contract.errors import NotEnoughDataError
-from telltale.contract.estimator import Estimator, Features, Parameters, Scores, Tell, silent
+from telltale.contract.estimator import Estimator, Features, Parameters, Scorer, Scores, Tell, silent
 from telltale.contract.plan import Plan
 from telltale.features.frame import feature_matrix
 from telltale.telemetry.frames import LABEL
-from telltale.train.fitted import Progress
+from telltale.train.fitted import LeftOut, Progress
 from telltale.train.split import N_FOLDS, folds
 
 _NOT_LABELLED = np.int8(-1)
@@ -23,6 +24,7 @@ class Fold:
     """One fold's features under a plan fitted on the other folds."""
 
     fitted_on: NDArray[np.bool_]
+    plan: Plan
     features: Features
 
 
@@ -79,7 +81,7 @@ def prepare(
         progress("features", number, n_folds + 1)
         fitted_on = fold != number
         plan = task.derive_plan(frame.filter(pl.Series(fitted_on)), columns, sequence=sequence)
-        made.append(Fold(fitted_on=fitted_on, features=feature_matrix(plan, frame)))
+        made.append(Fold(fitted_on=fitted_on, plan=plan, features=feature_matrix(plan, frame)))
     progress("features", n_folds, n_folds + 1)
     plan, features = plan_and_features(task, frame, columns, sequence=sequence)
     rows_per_day = 86_400.0 / plan.interval_s if plan.interval_s else 1_440.0
@@ -92,8 +94,34 @@ def left_out_scores(
 ) -> Scores:
     """A score for every row that a fold left out, by a plan and model fitted on the other folds; NaN for the others."""
     scores = np.full(len(prepared.features), np.nan)
+    for fold, scorer in _without_folds(estimator, prepared, parameters, seed=seed, tell=tell):
+        scores[~fold.fitted_on] = scorer.score(fold.features[~fold.fitted_on])
+    return scores
+
+
+def left_out(
+    estimator: Estimator,
+    prepared: Prepared,
+    frame: pl.DataFrame,
+    parameters: Parameters,
+    *,
+    seed: int,
+    tell: Tell = silent,
+) -> LeftOut:
+    """The same, and what each row would score without the rows before it; `frame` is what was prepared."""
+    whole, alone = np.full(frame.height, np.nan), np.full(frame.height, np.nan)
+    for fold, scorer in _without_folds(estimator, prepared, parameters, seed=seed, tell=tell):
+        out = ~fold.fitted_on
+        whole[out] = scorer.score(fold.features[out])
+        if fold.plan.reach:
+            alone[out] = scorer.score(feature_matrix(fold.plan, frame.filter(pl.Series(out)), alone=True))
+    return LeftOut(whole=whole, alone=alone)
+
+
+def _without_folds(
+    estimator: Estimator, prepared: Prepared, parameters: Parameters, *, seed: int, tell: Tell
+) -> Iterator[tuple[Fold, Scorer]]:
     for fold in prepared.folds:
         labels = None if prepared.labels is None else prepared.labels[fold.fitted_on]
         parts = estimator.fit(fold.features[fold.fitted_on], labels=labels, parameters=parameters, seed=seed, tell=tell)
-        scores[~fold.fitted_on] = estimator.load(parts).score(fold.features[~fold.fitted_on])
-    return scores
+        yield fold, estimator.load(parts)

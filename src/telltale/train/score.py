@@ -9,8 +9,9 @@ from telltale.evaluate.gate import judge
 from telltale.evaluate.metrics import detection_metrics
 from telltale.models.manifest import OperatingPoint
 from telltale.models.score_runtime import ScoreRuntime
+from telltale.train.calibration import calibrate
 from telltale.train.fitted import FitRequest, Fitted, Judged
-from telltale.train.prepared import Prepared, labels_of, left_out_scores, prepare
+from telltale.train.prepared import Prepared, labels_of, left_out, prepare
 from telltale.train.search import search
 from telltale.train.split import N_FOLDS
 from telltale.train.threshold import threshold_from_labels, threshold_from_share, threshold_from_tail
@@ -54,7 +55,8 @@ def judge_score(task: Task, runtime: ScoreRuntime, frame: pl.DataFrame) -> Judge
     result = detection_metrics(labels[known], scores[known], runtime.threshold)
     counts = result.counts
     verdict = judge(task.targets, result.metrics, n=counts.n, n_positive=counts.n_positive)
-    return Judged(verdict=verdict, metrics=result.metrics, result=result)
+    calibration = calibrate(labels[known], scores[known], runtime.threshold)
+    return Judged(verdict=verdict, metrics=result.metrics, result=result, calibration=calibration)
 
 
 def _threshold_of(task: Task, request: FitRequest) -> float | None:
@@ -68,7 +70,7 @@ def _fit(request: FitRequest, prepared: Prepared, parameters: Parameters) -> Fit
     progress("model", 0, 2)
     if prepared.folds and estimator.traits.is_costly:
         request.tell("Fitting once without a part of the rows, to set the threshold with that part.")
-    scores = left_out_scores(estimator, prepared, parameters, seed=seed, tell=request.tell)
+    others = left_out(estimator, prepared, request.frame, parameters, seed=seed, tell=request.tell)
     progress("model", 1, 2)
     parts = estimator.fit(
         prepared.features, labels=prepared.labels, parameters=parameters, seed=seed, tell=request.tell
@@ -76,7 +78,7 @@ def _fit(request: FitRequest, prepared: Prepared, parameters: Parameters) -> Fit
     n_positive = 0 if prepared.labels is None else int((prepared.labels == 1).sum())
     if prepared.folds:
         fitted_scores = estimator.load(parts).score(prepared.features)
-        threshold, point = _operating_point(request, prepared, scores, fitted_scores)
+        threshold, point = _operating_point(request, prepared, others.whole, fitted_scores)
     else:
         given = _threshold_of(request.task, request)
         assert given is not None  # there are folds where none is given
@@ -89,6 +91,7 @@ def _fit(request: FitRequest, prepared: Prepared, parameters: Parameters) -> Fit
         parameters=dict(parameters),
         threshold=threshold,
         operating_point=point,
+        left_out=others if prepared.folds else None,
     )
 
 

@@ -22,6 +22,7 @@ from telltale.models.manifest import DataKind, Manifest, Summary, TrainedOn
 from telltale.models.runtimes import LoadedRuntime, runtime_of
 from telltale.models.score_runtime import ScoreRuntime
 from telltale.telemetry.frames import TIME, sort_checked
+from telltale.train.drift_reference import drift_reference
 from telltale.train.estimator_choice import choose_estimator, complete_parameters
 from telltale.train.fitted import FitRequest, Fitted, Judged, Progress, TrainingChoices
 from telltale.train.kinds import training_of
@@ -105,18 +106,23 @@ def train_version(
     fitted, runtime, manifest, trained_rows = fit(rows.train)
     refuse_overlap(rows.held_out, rows.columns, trained_rows, where=f"{app.name}/{task.name}: held-out rows")
     judged = kind.judge(task, runtime, rows.held_out)
+    calibration = judged.calibration
     train = rows.train
     if isinstance(task.split, LastOfEach) and not rows.held_out.is_empty():
         tell("Judged without the last rows; fitting once more with them.")
         train = together(rows)
         fitted, runtime, manifest, trained_rows = fit(train)
+        calibration = None  # it is of the scores of the model before
     manifest = replace(
         manifest,
         verdict=judged.verdict,
         metrics=figures(judged.metrics),
         reference=_reference(runtime, train),
+        calibration=calibration,
     )
-    files = save_bundle(directory, manifest, fitted.parts, trained_rows)
+    held_out = rows.held_out if train is rows.train else rows.held_out.clear()
+    drift = drift_reference(runtime, train, held_out, left_out=fitted.left_out)
+    files = save_bundle(directory, manifest, fitted.parts, trained_rows, drift=drift)
     return Trained(directory=directory, files=files, manifest=manifest, judged=judged)
 
 

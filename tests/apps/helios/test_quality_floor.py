@@ -28,6 +28,7 @@ def rates(judged: list[ConfusionCounts]) -> tuple[float, float, float]:
     return tp / (tp + fp), tp / (tp + fn), fp / sum(counts.n_negative for counts in judged)
 
 
+@pytest.mark.slow
 def test_promised_figures_hold_on_days_that_another_generator_makes(tmp_path: Path) -> None:
     precision, recall, false_positive_rate = rates([judge(tmp_path, seed) for seed in (0, 1)])
 

@@ -78,6 +78,7 @@ def test_everything_is_retrained_together_on_mondays() -> None:
     assert APP.schedules[0].tasks == tuple(task.name for task in APP.tasks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["requests", "activity", "recommend", "trend"])
 def test_a_simulated_shop_passes_its_gate(trained: dict[str, LoadedRuntime], task: str) -> None:
     verdict = trained[task].manifest.verdict

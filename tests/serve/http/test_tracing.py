@@ -113,6 +113,7 @@ def test_a_request_that_broke_is_a_span_in_error(
     assert _attributes(span)["error.type"] == "500"
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_gone_costs_an_answer_nothing_and_a_stop_a_moment(
     receiver: Receiver, open_client: Callable[..., Any], row: dict[str, Any]
 ) -> None:

@@ -26,6 +26,7 @@ ANOMALY: Final = Task(
     threshold=0.5,
     answer_names={"decision": "is_anomaly", "score": "anomaly_score", "time": "timestamp"},
     schedule="30 3 * * 0",  # weekly
+    alarm_limits={"latency_mean_ms": 100.0},
 )
 
 APP: Final = App(

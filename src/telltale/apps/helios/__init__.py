@@ -6,7 +6,7 @@ from typing import Final
 from telltale.apps.helios.features import derive_plan
 from telltale.apps.helios.schema import METRICS
 from telltale.apps.helios.simulate import simulate
-from telltale.contract.app import App, Collection, Task
+from telltale.contract.app import App, Collection, RetrainingRules, Task
 from telltale.contract.verdict import Target
 from telltale.telemetry.host import collect_host
 
@@ -24,6 +24,8 @@ ANOMALY: Final = Task(
     minimum_rows=500,
     false_alarms_per_day=2.0,
     schedule="0 0 1 * *",  # monthly
+    # A service is another one by day and at weekends: within hours of a retraining there is nothing new to learn.
+    retraining=RetrainingRules(not_more_often_s=86_400.0),
     threshold_variable="ANOMALY_THRESHOLD",
     test_days=3.0,
 )

@@ -60,6 +60,7 @@ RECOMMEND: Final = Task(
     schedule="0 3 * * 0",  # Sundays
     split=LastOfEach(n_rows=1),
     ranking=Ranking(item="item_id"),
+    answer_changes_outcome=True,
 )
 
 TREND: Final = Task(

@@ -19,7 +19,7 @@ _OPEN_READS: Final = ("/v1/versions", "/v1/jobs", "/v1/schedules", "/v2/models")
 _OPERATORS_READS: Final = ("/v1/audit",)
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _SLASHES: Final = re.compile(r"//+")
-_ADDRESS: Final = re.compile(r"/v1/[a-z]+/([^/]+/[^/]+)/[^/]+")
+_ADDRESS: Final = re.compile(r"/v1/(?:[a-z]+/(?P<of>[^/]+/[^/]+)/[^/]+|releases/(?P<released>[^/]+/[^/]+))")
 
 
 def scopes_of(apps: Iterable[App]) -> Callable[[str, str], Scope | None]:
@@ -65,4 +65,4 @@ def subject_of(path: str) -> str:
     ('helios/anomaly', '')
     """
     found = _ADDRESS.fullmatch(path)
-    return found.group(1) if found is not None else ""
+    return found.group("of") or found.group("released") if found is not None else ""

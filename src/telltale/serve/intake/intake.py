@@ -15,7 +15,7 @@ from telltale.serve.intake.answers import Received, nothing_taken, read_received
 from telltale.serve.intake.bounds import Bench, Door, unavailable
 from telltale.serve.intake.writes import AnswerWrite, EventsWrite, Write, check_same, write_all
 from telltale.serve.live.live_task import LiveTask
-from telltale.serve.predict.decide import keep_answer
+from telltale.serve.predict.decide import decide_window
 from telltale.storage.database import Database
 from telltale.storage.group_commit import GroupCommit
 from telltale.storage.idempotency import RequestKey
@@ -161,8 +161,7 @@ def _score_row(origin: Origin, row: EventRow, live: LiveTask) -> msgspec.Struct:
     served = live.served
     where = f"{served.app}/{served.task}@{served.version}"
     item = live.windows.until(entity, from_us(at_us), key, where=where)
-    answer = live.runtime.answer([item])[0]
-    return keep_answer(live, item.rows[-1], item.times[-1], item.entity, answer, clocks)
+    return decide_window(live, item, clocks)
 
 
 def _tried_again(error: UnavailableError) -> UnavailableError:

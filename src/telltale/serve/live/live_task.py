@@ -1,6 +1,7 @@
 """A loaded version at its place: what a request to `app/task` needs, read once per request."""
 
 from collections.abc import Callable
+from time import time
 from typing import Final
 
 import msgspec
@@ -10,6 +11,9 @@ from telltale.contract.errors import UnavailableError
 from telltale.contract.kinds import Kind
 from telltale.contract.schema import EventSchema
 from telltale.monitor.prediction_log import Record, ServedVersion
+from telltale.monitor.service_minutes import NO_VERSION
+from telltale.serve.live.columns_at import ColumnsAt
+from telltale.serve.live.shadow_scorer import Offered, Shadow
 from telltale.serve.live.stored_windows import StoredWindows
 from telltale.serve.predict.answers import Shape
 from telltale.serve.predict.bodies import BodyReader
@@ -17,6 +21,9 @@ from telltale.serve.predict.query_bodies import QueryReader
 
 # Kinds of task that decide rows; the others answer questions about an entity.
 ROW_KINDS: Final[frozenset[Kind]] = frozenset({"score", "choose", "segment"})
+
+# Who would have answered, so many requests, received at a time (epoch seconds): the server failed them.
+Failed = Callable[[ServedVersion, int, float], None]
 
 
 class LiveTask(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -33,6 +40,9 @@ class LiveTask(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         append: keeps a record for the prediction log.
         new_id: names a prediction.
         shape: makes an answer into what is sent.
+        failed: counts requests that the server failed.
+        rival: the version beside it, or None.
+        clock: the time of receipt (epoch seconds).
     """
 
     served: ServedVersion
@@ -45,6 +55,9 @@ class LiveTask(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     append: Callable[[Record], None]
     new_id: Callable[[], str]
     shape: Shape
+    failed: Failed
+    rival: "Rival | None" = None
+    clock: Callable[[], float] = time
 
 
 class LiveQueries(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -56,22 +69,56 @@ class LiveQueries(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     append: Callable[[Record], None]
     new_id: Callable[[], str]
     shape: Shape
+    failed: Failed
+    rival: "Rival | None" = None
+    clock: Callable[[], float] = time
 
 
 Live = LiveTask | LiveQueries
 
 
+class Rival(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The version beside a champion: what it decides, it answers as it would if it were champion.
+
+    Args:
+        live: the version; of the kind of the champion.
+        percent: of entities it decides for.
+        salt: of the hash that assigns them.
+        columns_at: where its columns stand among the champion's; None where they are the same, and of queries.
+        shadow: the rival where the champion decides.
+        champion_shadow: the champion where the rival decides.
+        offer: hands a request to whoever did not decide it.
+    """
+
+    live: Live
+    percent: int
+    salt: str
+    columns_at: ColumnsAt
+    shadow: Shadow
+    champion_shadow: Shadow
+    offer: Callable[[Offered], None]
+
+
 class Place:
-    """Where the live version of a task stands; replaced by one assignment to `live`, which no request sees half done."""
+    """Where the live version of a task stands; replaced by one assignment to `live`, which no request sees half done.
 
-    __slots__ = ("app", "fault", "live", "mend", "task")
+    Args:
+        app: the app.
+        task: the task.
+        failed: counts requests that find no version.
+    """
 
-    def __init__(self, app: str, task: str) -> None:
+    __slots__ = ("app", "failed", "fault", "live", "mend", "nobody", "rival_fault", "task")
+
+    def __init__(self, app: str, task: str, *, failed: Failed = lambda *_: None) -> None:
         self.app = app
         self.task = task
         self.live: Live | None = None
         self.fault = ""  # why the champion in the registry is not the one that serves, or ""
-        self.mend = ""  # what to do about it
+        self.rival_fault = ""  # why the version of the active release is not beside it, or ""
+        self.mend = ""  # what to do about either
+        self.failed = failed
+        self.nobody = ServedVersion(app=app, task=task, version=NO_VERSION, role="", columns=())
 
     def required(self) -> Live:
         """The live version. Raises UnavailableError where no version serves."""
@@ -83,3 +130,11 @@ class Place:
                 or f"Run: telltale train {self.app}/{self.task}, then telltale promote {self.app}/{self.task}.",
             )
         return self.live
+
+    def asked(self, n: int = 1) -> Live:
+        """The live version, for so many requests; where no version serves they are counted as failed, and it is raised."""
+        try:
+            return self.required()
+        except UnavailableError:
+            self.failed(self.nobody, n, time())
+            raise

@@ -1,6 +1,7 @@
 """Windows from the event store, as a version reads them: one prepared query, and nothing kept between requests."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -36,14 +37,27 @@ class StoredWindows:
         self._event = event
         self._columns = tuple(columns)
         self._needed = frozenset(columns) - nullable
-        self._n_rows = n_rows
+        self.n_rows = n_rows
+        self._n_read = n_rows
 
-    def newest(self, entity: str) -> Input:
-        """A whole window that ends with the newest row. Raises NotEnoughDataError where fewer rows are stored."""
-        rows = [*self._readable(self._store.window(self._app, self._event, entity, n=self._n_rows))]
-        if len(rows) < self._n_rows:
+    def reading(self, n_rows: int) -> "StoredWindows":
+        """The same, but so many rows are read where they are there: another version that answers may look back further."""
+        wider = copy(self)
+        wider._n_read = max(n_rows, self.n_rows)  # noqa: SLF001 - of this class
+        return wider
+
+    def newest(self, entity: str, *, least: int | None = None) -> Input:
+        """A window that ends with the newest row.
+
+        Raises:
+            NotEnoughDataError: fewer rows are stored than a whole window has, or than the `least` of the version that
+                decides.
+        """
+        needed = self.n_rows if least is None else least
+        rows = [*self._readable(self._store.window(self._app, self._event, entity, n=self._n_read))]
+        if len(rows) < needed:
             raise NotEnoughDataError(
-                f"{len(rows)} rows of {entity!r} are stored; the window needs {self._n_rows}",
+                f"{len(rows)} rows of {entity!r} are stored; the window needs {needed}",
                 where=f"{self._app}/{self._event}",
                 mend=f"Store more with POST /v1/{self._app}/events/{self._event}, or send the row itself: a number for "
                 f"each of {list(self._columns)}.",
@@ -56,7 +70,7 @@ class StoredWindows:
         Raises:
             SchemaError: that row lacks columns.
         """
-        stored = self._store.window(self._app, self._event, entity, n=self._n_rows, until=at, key=key)
+        stored = self._store.window(self._app, self._event, entity, n=self._n_read, until=at, key=key)
         missing = self._needed - stored[-1].values.keys()
         if missing:
             raise SchemaError.missing(missing, stored[-1].values, where=where)

@@ -2,13 +2,11 @@
 
 Rows are read, checked, made into features and answered as frames, in threads: Polars and ONNX Runtime let go of the
 interpreter lock, so that other requests are answered meanwhile. No row becomes a Python object, and none is logged: a
-row of the prediction log costs more than its answer (docs/decisions/0023-arrow-batches.md).
+row of the prediction log costs more than its answer (docs/decisions/0023-arrow-batches.md). A release has no part in it:
+the champion decides every row, and nothing is answered in its shadow.
 """
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -33,11 +31,11 @@ from telltale.serve.predict.arrow_stream import (
 )
 from telltale.serve.predict.batch import Pace
 from telltale.serve.predict.in_order import in_order, next_of
+from telltale.serve.priority import step_back
 
 ARROW: Final = "application/vnd.apache.arrow.stream"
 _PIECE_ROWS: Final = 16_384  # answered at a time: less costs more per row, more makes answers late
 _AT_ONCE: Final = 2
-_NICE: Final = 10
 _LINGER_S: Final = 0.005  # how long small batches wait for others to be read with
 _logger = structlog.get_logger("telltale.serve.predict.arrow_batch")
 
@@ -85,13 +83,7 @@ async def _after(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[byt
 @cache
 def _threads() -> ThreadPoolExecutor:
     """One pool for all streams of a process: however many there are, two pieces are in work."""
-    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="arrow", initializer=_step_back)
-
-
-def _step_back() -> None:
-    """Let single predictions go first on a busy machine: beside a stream they then take half as long."""
-    if sys.platform == "linux":  # elsewhere priorities are of processes
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="arrow", initializer=step_back)
 
 
 class _Stream:

@@ -9,7 +9,8 @@ from telltale.contract.errors import TooLargeError
 from telltale.monitor.prediction_log import PredictionLog
 from telltale.serve.http.problems import Problem, problem_of
 from telltale.serve.live.live_task import Live
-from telltale.serve.predict.decide import Decided, decide_many
+from telltale.serve.predict.answering import Decided
+from telltale.serve.predict.decide import decide_many
 
 # Waited for before so many rows are answered.
 Pace = Callable[[int], Awaitable[None]]

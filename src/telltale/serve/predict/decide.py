@@ -8,19 +8,25 @@ from time import perf_counter, time
 
 import msgspec
 
-from telltale.contract.answer import Answer, CheckedRow, Input
+from telltale.contract.answer import CheckedRow, Input
+from telltale.contract.errors import UnavailableError
 from telltale.serve.http.problems import encode_problem
 from telltale.serve.live.live_task import Live, LiveQueries, LiveTask, Place
+from telltale.serve.predict.answering import (
+    NOT_YET,
+    AskedWindow,
+    Clocks,
+    Decided,
+    answer_rows,
+    answer_windows,
+    count_failure,
+    keep_answer,
+)
 from telltale.serve.predict.bodies import Window
 from telltale.serve.predict.queries import ask_many
-
-# What is sent of one body, or what is wrong with it.
-Decided = msgspec.Struct | Exception
-_Clocks = tuple[float, float]  # time of receipt (epoch seconds), `perf_counter` when the work began
-_Asked = tuple[int, Input, bool]  # place among the bodies, a window, whether reasons are wanted
+from telltale.serve.predict.split import least_rows, split_rows, split_windows
 
 _encode = msgspec.json.Encoder().encode
-_WAITING: Exception = LookupError("not answered yet")
 
 
 def predict(place: Place, body: bytes) -> tuple[int, bytes]:
@@ -32,8 +38,13 @@ def predict(place: Place, body: bytes) -> tuple[int, bytes]:
 def predict_many(place: Place, bodies: Sequence[bytes]) -> list[bytes | Exception]:
     """For each of several requests, in order, its answer or what is wrong with it; the model is asked once."""
     try:
-        decided = decide_many(place.required(), bodies)
+        live = place.asked(len(bodies))
+    except UnavailableError as error:
+        return [error] * len(bodies)
+    try:
+        decided = decide_many(live, bodies)
     except Exception as error:  # noqa: BLE001 - told to each sender
+        count_failure(live, error, time(), n=len(bodies))
         return [error] * len(bodies)
     return [item if isinstance(item, Exception) else _encode(item) for item in decided]
 
@@ -45,46 +56,54 @@ def decide_many(live: Live, bodies: Sequence[bytes]) -> Sequence[Decided]:
     return _decide_rows(live, bodies)
 
 
+def decide_window(live: LiveTask, item: Input, clocks: Clocks) -> msgspec.Struct:
+    """Answer one window. Raises what is wrong with it."""
+    decided = _decide_windows(live, [(item, False)], clocks)[0]
+    if isinstance(decided, Exception):
+        raise decided
+    return decided
+
+
 def _decide_rows(live: LiveTask, bodies: Sequence[bytes]) -> list[Decided]:
     """Rows without history share one call of the model, and so do windows."""
-    received_s, began = clocks = time(), perf_counter()
+    received_s, began = clocks = live.clock(), perf_counter()
     read, read_window = live.reader.row, live.reader.window
-    decided: list[Decided] = [_WAITING] * len(bodies)
+    decided: list[Decided] = [NOT_YET] * len(bodies)
     rows: list[CheckedRow] = []
     places: list[int] = []
-    windows: list[_Asked] = []
+    windows: list[AskedWindow] = []
+    window_places: list[int] = []
     for place, body in enumerate(bodies):
         try:
             row = read(body)
             if row is None:
                 window = read_window(body)
-                windows.append((place, _window_input(live, window, received_s), window.explain))
+                windows.append((_window_input(live, window, received_s), window.explain))
+                window_places.append(place)
                 continue
         except Exception as error:  # noqa: BLE001 - one body's fault is told to its sender; the others go on
             stored = _stored_window(live, body, error)
             if isinstance(stored, Exception):
+                count_failure(live, stored, received_s)
                 decided[place] = stored
             else:
-                windows.append((place, *stored))
+                windows.append(stored)
+                window_places.append(place)
             continue
         values, given_s, entity, explain = row
         rows.append((values, received_s if given_s is None else given_s, entity, explain))
         places.append(place)
-    for place, item, answered in _answer_windows(live, windows):
-        decided[place] = (
-            answered
-            if isinstance(answered, Exception)
-            else keep_answer(live, item.rows[-1], item.times[-1], item.entity, answered, clocks)
-        )
+    if windows:
+        _put(decided, window_places, _decide_windows(live, windows, clocks))
     if not rows:
         return decided
+    if live.rival is not None:
+        _put(decided, places, split_rows(live, live.rival, rows, clocks))
+        return decided
     try:
-        answers: Sequence[Answer] = (
-            live.runtime.answer_rows(rows)
-            if len(rows) > 1
-            else [live.runtime.answer_row(*rows[0][:3], explain=rows[0][3])]
-        )
+        answers = answer_rows(live, rows)
     except Exception as error:  # noqa: BLE001 - told to each sender; a batch goes on with its next lines
+        count_failure(live, error, received_s, n=len(rows))
         for place in places:
             decided[place] = error
         return decided
@@ -98,41 +117,20 @@ def _decide_rows(live: LiveTask, bodies: Sequence[bytes]) -> list[Decided]:
     return decided
 
 
-def keep_answer(  # noqa: PLR0917 - on the hot path, where keywords cost a tenth of the whole
-    live: LiveTask,
-    values: Sequence[float | None],
-    time_s: float,
-    entity: str | None,
-    answer: Answer,
-    clocks: _Clocks,
-) -> msgspec.Struct:
-    """Name an answer, keep it for the log, and shape it for sending."""
-    received_s, began = clocks
-    served = live.served
-    prediction_id = live.new_id()
-    live.append((served, prediction_id, values, time_s, entity, answer, perf_counter() - began, received_s))
-    return live.shape(served, prediction_id, time_s, entity, answer)
+def _decide_windows(live: LiveTask, windows: Sequence[AskedWindow], clocks: Clocks) -> list[Decided]:
+    if live.rival is not None:
+        return split_windows(live, live.rival, windows, clocks)
+    return [
+        answer
+        if isinstance(answer, Exception)
+        else keep_answer(live, live.new_id(), item.rows[-1], item.times[-1], item.entity, answer, clocks)
+        for (item, _), answer in zip(windows, answer_windows(live, windows, clocks[0]), strict=True)
+    ]
 
 
-def _answer_windows(live: LiveTask, windows: Sequence[_Asked]) -> list[tuple[int, Input, Answer | Exception]]:
-    """Each with its answer, or with what is wrong with it; one call of the model, two where only some want reasons."""
-    answered: list[tuple[int, Input, Answer | Exception]] = []
-    for explain in (False, True):
-        asked = [window for window in windows if window[2] is explain]
-        if not asked:
-            continue
-        try:
-            answers = live.runtime.answer([item for _, item, _ in asked], explain=explain)
-        except Exception as error:  # noqa: BLE001 - told to its sender
-            # One window that cannot be answered must not cost the others their answers: then each is asked alone.
-            if len(asked) == 1:
-                answered.append((*asked[0][:2], error))
-            else:
-                for window in asked:
-                    answered += _answer_windows(live, [window])
-        else:
-            answered += [(place, item, answer) for (place, item, _), answer in zip(asked, answers, strict=True)]
-    return answered
+def _put(decided: list[Decided], places: Sequence[int], items: Sequence[Decided]) -> None:
+    for place, item in zip(places, items, strict=True):
+        decided[place] = item
 
 
 def _window_input(live: LiveTask, window: Window, received_s: float) -> Input:
@@ -144,13 +142,13 @@ def _window_input(live: LiveTask, window: Window, received_s: float) -> Input:
     return Input(rows=window.rows, times=times, entity=window.entity)
 
 
-def _stored_window(live: LiveTask, body: bytes, fault: Exception) -> tuple[Input, bool] | Exception:
+def _stored_window(live: LiveTask, body: bytes, fault: Exception) -> AskedWindow | Exception:
     """Stored rows, and whether reasons are wanted, for a body with an entity alone; for any other body its fault."""
     alone = live.reader.entity_alone(body)
     if alone is None:
         return fault
     entity, explain = alone
     try:
-        return live.windows.newest(entity), explain
+        return live.windows.newest(entity, least=least_rows(live, entity)), explain
     except Exception as error:  # noqa: BLE001 - told to its sender, as above
         return error

@@ -92,7 +92,9 @@ async def infer(live: LiveTask, kind: Kind, body: bytes, log: PredictionLog, *, 
     request, bodies = _read(live, body) if len(body) <= _AT_ONCE else await asyncio.to_thread(_read, live, body)
     names = output_names(kind, request.outputs)
     sent: list[msgspec.Struct] = []
-    async for decided in decide_in_turns(live, bodies, log, pace=pace):
+    # One version answers for the whole, as the protocol says which: a release has no part in it.
+    alone = msgspec.structs.replace(live, rival=None)
+    async for decided in decide_in_turns(alone, bodies, log, pace=pace):
         for item in decided:
             if isinstance(item, Exception):
                 raise item

@@ -15,13 +15,13 @@ from telltale.serve.predict.batch import BatchFault, predict_batch
 
 def batch_route(edge: Edge, place: Place) -> Handle:
     """The route of a task: Arrow where the body says so, else lines."""
-    settings, metrics = edge.settings, edge.metrics
+    settings = edge.settings
 
     async def route(call: Call) -> Reply:
-        live = place.required()
+        live = place.asked()
         chunks, pace = call.chunks(settings.max_batch_bytes), edge.guard.pace(call)
         if _is_arrow(call):
-            parts = await answer_arrow(live, chunks, lambda n: metrics.count(live.served, n), pace=pace)
+            parts = await answer_arrow(live, chunks, lambda n: edge.count_unlogged(live.served, n), pace=pace)
             return Reply(content_type=ARROW, parts=parts)
         lines = predict_batch(live, chunks, edge.log, max_line_bytes=settings.max_body_bytes, pace=pace)
         return Reply(content_type=NDJSON, parts=_told_to_the_end(lines))

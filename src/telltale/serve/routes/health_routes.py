@@ -29,6 +29,20 @@ class ServingVersion(msgspec.Struct, frozen=True, kw_only=True):
     role: str
 
 
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What a release has put beside a champion.
+
+    Args:
+        version: which version.
+        role: "challenger" where it decides for some entities, else "shadow".
+        percent: of entities that it decides for.
+    """
+
+    version: int
+    role: str
+    percent: int
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """How the server does.
 
@@ -38,14 +52,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         states: what is not as it should be. Not ready: "starting" (the registry was not read yet), "stopping" (a signal
             came), "version_missing" (a promoted task has no version that serves), "database_unwritable" (events cannot be
             stored; probed once a second). Ready all the same: "version_not_loaded" (an older version serves than the
-            promoted one), "registry_unreadable" (what serves goes on; promotions are not seen), "predictions_dropped"
-            (an answer of the last minute was not logged).
+            promoted one, or the version of a release is not beside the champion), "registry_unreadable" (what serves goes
+            on; promotions are not seen), "predictions_dropped" (an answer of the last minute was not logged).
         models_loaded: the tasks that are answered.
         versions: every task, and what answers for it.
-        faults: by task why the promoted version does not serve; besides "registry" and "events" where one is at fault.
+        beside: the tasks with a release under way, and what stands beside what answers.
+        faults: by task why the promoted version, or that of a release, does not serve; besides "registry" and "events" where
+            one is at fault.
         predictions_written: to the log by this process since it started.
         predictions_waiting: answered and not on disk yet.
         predictions_dropped: answered and never logged, by this process since it started.
+        shadows_answered: by versions that did not decide, on disk, by this process since it started.
+        shadows_waiting: requests that have their answer, and wait for that of another version.
+        shadows_dropped: requests that no other version will answer, since too many came.
         uptime_s: since this process started.
     """
 
@@ -54,10 +73,14 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     states: list[State]
     models_loaded: list[str]
     versions: dict[str, ServingVersion | None]
+    beside: dict[str, Beside]
     faults: dict[str, str]
     predictions_written: int
     predictions_waiting: int
     predictions_dropped: int
+    shadows_answered: int
+    shadows_waiting: int
+    shadows_dropped: int
     uptime_s: float
 
 
@@ -83,13 +106,17 @@ def health_routes(edge: Edge) -> list[HTTPRouteHandler]:
 def health_of(edge: Edge) -> Health:
     """How a process does, from what it holds in memory: nothing is asked of a database."""
     versions: dict[str, ServingVersion | None] = {}
-    faults = {}
+    beside, faults = {}, {}
     for place in edge.versions.places.values():
-        served = place.live.served if place.live is not None else None
+        live = place.live
+        served = live.served if live is not None else None
         address = f"{place.app}/{place.task}"
         versions[address] = ServingVersion(version=served.version, role=served.role) if served is not None else None
-        if place.fault:
-            faults[address] = place.fault
+        if live is not None and (rival := live.rival) is not None:
+            told = rival.live.served
+            beside[address] = Beside(version=told.version, role=told.role, percent=rival.percent)
+        if place.fault or place.rival_fault:
+            faults[address] = place.fault or place.rival_fault
     holds: dict[State, bool] = {
         "starting": not edge.versions.is_loaded,
         "stopping": edge.stopping.is_asked,
@@ -107,9 +134,13 @@ def health_of(edge: Edge) -> Health:
         states=states,
         models_loaded=[address for address, serving in versions.items() if serving is not None],
         versions=versions,
+        beside=beside,
         faults=faults | {name: fault for name, fault in of_files.items() if fault},
         predictions_written=edge.log.n_written,
         predictions_waiting=edge.log.n_waiting,
         predictions_dropped=edge.log.n_dropped,
+        shadows_answered=edge.shadows.n_answered,
+        shadows_waiting=edge.shadows.n_waiting,
+        shadows_dropped=edge.shadows.n_dropped,
         uptime_s=round(monotonic() - edge.started_s, 1),
     )

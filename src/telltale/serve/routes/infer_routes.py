@@ -54,6 +54,7 @@ def infer_route(edge: Edge, place: Place, kind: Kind) -> Handle:
 
     async def route(call: Call) -> Reply:
         _check_plain(call.headers)
+        place.asked()
         live = live_model(place)
         return Reply(await infer(live, kind, await call.body(limit), edge.log, pace=edge.guard.pace(call)), JSON)
 
@@ -112,6 +113,7 @@ def infer_routes(edge: Edge) -> list[HTTPRouteHandler]:
     ) -> Response[bytes]:
         place, kind = model(name)
         _check_plain(request.headers)
+        place.asked()
         live = live_model(place, number)
         return Response(await infer(live, kind, await request.body(), edge.log), media_type=JSON)
 

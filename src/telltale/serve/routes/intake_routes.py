@@ -84,7 +84,7 @@ def _serving(places: Sequence[Place]) -> list[LiveTask]:
     serving = [place.live for place in places if isinstance(place.live, LiveTask)]
     if not serving:
         for place in places:
-            place.required()
+            place.asked()
     return serving
 
 

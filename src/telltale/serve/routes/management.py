@@ -20,11 +20,14 @@ from telltale.serve.http.problems import PROBLEM_TYPE, Problem, problem_of
 from telltale.serve.routes.alarm_routes import alarm_routes
 from telltale.serve.routes.app_routes import app_routes
 from telltale.serve.routes.audit_route import audit_route
+from telltale.serve.routes.drift_route import drift_route
 from telltale.serve.routes.health_routes import health_routes
 from telltale.serve.routes.hot_routes import hot_routes
 from telltale.serve.routes.infer_routes import infer_routes
 from telltale.serve.routes.job_routes import job_routes
 from telltale.serve.routes.openapi import DocumentPlugin, PagePlugin
+from telltale.serve.routes.release_routes import release_routes
+from telltale.serve.routes.report_routes import report_routes
 from telltale.serve.routes.version_routes import version_routes
 
 _MOST_PREDICTIONS = 1_000
@@ -59,9 +62,12 @@ def management(edge: Edge) -> Handle:
     ours = [
         *health_routes(edge),
         *alarm_routes(edge),
+        drift_route(edge),
         *(metrics, one_prediction, predictions),
         *version_routes(edge),
+        *release_routes(edge),
         *job_routes(edge),
+        *report_routes(edge),
         audit_route(edge),
         *infer_routes(edge),
     ]

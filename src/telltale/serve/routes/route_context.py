@@ -83,7 +83,7 @@ class RouteContext:
             UsageError, SchemaError, NotFoundError, NotEnoughDataError, UnavailableError: as the served path.
         """
         app, _, name = task.partition("/")
-        found = decide_many(self._edge.place(app, name).required(), [msgspec.json.encode(body)])[0]
+        found = decide_many(self._edge.place(app, name).asked(), [msgspec.json.encode(body)])[0]
         if isinstance(found, Exception):
             raise found
         told: dict[str, Any] = msgspec.to_builtins(found)

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("prediction_id", "version"),
     )
     op.create_index("ix_shadow_task", "shadow", ["app", "task", "received_us"], unique=False)
+    op.create_index("ix_shadow_received", "shadow", ["received_us"], unique=False)
     op.create_table(
         "service_minute",
         sa.Column("app", sa.Text(), nullable=False),
@@ -33,6 +34,8 @@ def upgrade() -> None:
         sa.Column("n_answered", sa.Integer(), nullable=False),
         sa.Column("n_failed", sa.Integer(), nullable=False),
         sa.Column("n_unlogged", sa.Integer(), nullable=False),
+        sa.Column("n_shadowed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("n_shadow_failed", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("app", "task", "version", "minute_us"),
     )
     op.create_index("ix_service_minute", "service_minute", ["minute_us"], unique=False)

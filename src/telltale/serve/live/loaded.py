@@ -1,0 +1,104 @@
+"""A version that is loaded, and what it takes to serve with it."""
+
+from collections.abc import Callable
+from time import time
+
+import msgspec
+
+from telltale.contract.app import Task
+from telltale.models.forecast_runtime import ForecastRuntime
+from telltale.models.rank_runtime import RankRuntime
+from telltale.models.runtimes import LoadedRuntime
+from telltale.monitor.prediction_log import Record, ServedVersion
+from telltale.registry.versions import Role, Version
+from telltale.serve.live.live_task import Failed, Live, LiveQueries, LiveTask
+from telltale.serve.live.stored_windows import StoredWindows
+from telltale.serve.predict.answers import shape_of
+from telltale.serve.predict.bodies import BodyReader
+from telltale.serve.predict.query_bodies import QueryReader
+from telltale.storage.database import Database
+
+
+class Sinks(msgspec.Struct, frozen=True, kw_only=True):
+    """What the answers of every version go through.
+
+    Args:
+        events: where windows are read from.
+        append: keeps a record for the prediction log.
+        failed: counts requests that the server failed.
+        new_id: names a prediction.
+        clock: the time of receipt (epoch seconds).
+    """
+
+    events: Database
+    append: Callable[[Record], None]
+    failed: Failed
+    new_id: Callable[[], str]
+    clock: Callable[[], float] = time
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A version in memory, tested.
+
+    Args:
+        number: of the version.
+        runtime: the model.
+        live: ready for requests, with nothing beside it.
+    """
+
+    number: int
+    runtime: LoadedRuntime
+    live: Live
+
+    def in_role(self, role: Role) -> "Loaded":
+        """The same in another role: a version that becomes champion is not loaded again."""
+        if self.live.served.role == role:
+            return self
+        served = msgspec.structs.replace(self.live.served, role=role)
+        return msgspec.structs.replace(self, live=msgspec.structs.replace(self.live, served=served))
+
+
+def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) -> Live:
+    """A loaded version, ready for requests."""
+    served = ServedVersion(
+        app=version.app,
+        task=version.task,
+        version=version.number,
+        role=version.role,
+        columns=runtime.columns,
+    )
+    schema, shape = runtime.manifest.event, shape_of(version.app, task)
+    if isinstance(runtime, RankRuntime | ForecastRuntime):
+        return LiveQueries(
+            served=served,
+            runtime=runtime,
+            reader=QueryReader(schema, runtime.query),
+            append=sinks.append,
+            new_id=sinks.new_id,
+            shape=shape,
+            failed=sinks.failed,
+            clock=sinks.clock,
+        )
+    plan = runtime.manifest.plan
+    assert plan is not None  # without one it would not have loaded
+    return LiveTask(
+        served=served,
+        runtime=runtime,
+        event=schema,
+        nullable=plan.nullable,
+        reader=BodyReader(schema, runtime.columns, nullable=plan.nullable),
+        windows=StoredWindows(
+            sinks.events,
+            version.app,
+            schema.name,
+            columns=runtime.columns,
+            nullable=plan.nullable,
+            n_rows=runtime.history + 1,
+        ),
+        interval_s=plan.interval_s,
+        append=sinks.append,
+        new_id=sinks.new_id,
+        shape=shape,
+        failed=sinks.failed,
+        clock=sinks.clock,
+    )
