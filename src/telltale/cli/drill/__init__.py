@@ -7,6 +7,7 @@ returns a `Scene`: what should be, and what was found.
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,7 +15,7 @@ from typing import Annotated, Final
 import typer
 
 from telltale.cli.console import AsJson, next_step, out, print_json, say
-from telltale.cli.drill.drift_scene import drifting_stream
+from telltale.cli.drill.drift_scene import N_ROWS, drifting_stream
 from telltale.cli.drill.faults import faults
 from telltale.cli.drill.rollouts import bad_challenger, end_of_watch, good_challenger
 from telltale.cli.drill.scene import Scene, Tell
@@ -30,7 +31,7 @@ _TASK: Final = "helios/anomaly"
 _FIRST: Final = "robust_z"  # the champion, of a week, that a better one takes the place of
 _DAYS_FIRST: Final = 7.0
 _DAYS_BEFORE: Final = 14.0
-_DAYS_LIVE: Final = 24.0
+_DAYS_LIVE: Final = 34.0
 _TRAINED_ON: Final = 8  # services
 
 
@@ -67,6 +68,8 @@ def play(folder: Path, tell: Tell, *, seed: int) -> Iterator[Scene]:
     """
     with open_home(folder) as home:
         app, task = find_task(home.apps, _TASK)
+        task = replace(task, minimum_rows=N_ROWS)
+        app = replace(app, tasks=(task,))
         # From next Monday on: what the real clock stamps meanwhile lies before all that is played.
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         start = today + timedelta(days=7 - today.weekday())

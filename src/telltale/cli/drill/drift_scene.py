@@ -6,14 +6,17 @@ from typing import Final
 import polars as pl
 
 from telltale.cli.drill.scene import Scene, Seen, Tell
-from telltale.cli.drill.stage import Stage
+from telltale.cli.drill.stage import LOOK, Stage
 from telltale.cli.drill.town import slower
 from telltale.monitor.alarms import Alarm, read_alarms
 
 _SLOWER: Final = 1.25
 _NAME: Final = "drift"
-_N_SERVICES: Final = 16
-_MOST_HOURS: Final = 240
+# A version of the new rows alone must have seen nights and weekends: it is trained once there are so many.
+N_SERVICES: Final = 8
+N_ROWS: Final = 14 * 72 * N_SERVICES
+_LONGEST: Final = timedelta(days=18)
+_LATER: Final = timedelta(hours=4)  # between looks, once the alarm is raised
 
 
 def drifting_stream(stage: Stage, live: pl.DataFrame, tell: Tell) -> Scene:
@@ -26,11 +29,12 @@ def drifting_stream(stage: Stage, live: pl.DataFrame, tell: Tell) -> Scene:
     """
     former, before = stage.champion, len(_alarms(stage))
     began, raised, retrained = stage.now, None, None
-    tell(f"From now on everything is {_SLOWER:g} times as much. Version {former} decides.")
-    # Fewer services: it takes days until a version of the new rows alone has seen nights and a weekend.
-    drifted = live.pipe(slower(_SLOWER)).filter(pl.col("service") < f"service-{_N_SERVICES:02}")
-    for _ in range(_MOST_HOURS):
-        stage.play(drifted, stores=True)
+    tell(
+        f"From now on everything is {_SLOWER:g} times as much. Version {former} decides; {N_ROWS:,} rows are enough to retrain."
+    )
+    drifted = live.pipe(slower(_SLOWER)).filter(pl.col("service") < f"service-{N_SERVICES:02}")
+    while stage.now - began < _LONGEST:
+        stage.play(drifted, span=LOOK if raised is None else _LATER, stores=True)
         alarms = _alarms(stage)[: len(_alarms(stage)) - before]
         if raised is None and alarms:
             raised = stage.now - began

@@ -52,7 +52,7 @@ class Stage:
         self.now = now
         self.n_answered = 0
         self.n_unanswered = 0
-        self._desk = Desk(folder=home.folder, apps=home.apps)
+        self._desk = Desk(folder=home.folder, apps={app.name: app})
         self._due: dict[str, datetime] = {}
         # Not started: what its threads would do by the real clock, `play` does by the drill's.
         settings = ServeSettings(home=str(home.folder.path), apps=(), flush_s=3_600.0, retry_s=0.0)
@@ -110,14 +110,15 @@ class Stage:
             app, task, number, steps=steps, every_s=every_s, actor=ACTOR, reason=reason, now=self.now
         )
 
-    def play(self, rows: pl.DataFrame, *, stores: bool = False) -> None:
+    def play(self, rows: pl.DataFrame, *, span: timedelta = LOOK, stores: bool = False) -> None:
         """Serve an hour of rows, then do what a worker does in that hour.
 
         Args:
             rows: labelled; those of the next hour are served, those an hour older are labelled.
+            span: in place of an hour: time passes more quickly, and is looked at less often.
             stores: whether the events are stored too, for a later training.
         """
-        until = self.now + LOOK
+        since, until = self.now, self.now + span
         due = between(rows, self._time, self.now, until)
         self.refresh()
         self.now = until
@@ -126,19 +127,19 @@ class Stage:
         self._edge.log.flush()
         if stores:
             self._store(due)
-        self._label(between(rows, self._time, until - LOOK - DELAY, until - DELAY))
+        self._label(between(rows, self._time, since - DELAY, until - DELAY))
         self.work()
 
-    def work(self, *, only: Sequence[str] = ()) -> None:
+    def work(self) -> None:
         """The duties that are due by now."""
         for duty in DUTIES:
-            if (not only or duty.name in only) and self._due.get(duty.name, self.now) <= self.now:
+            if self._due.get(duty.name, self.now) <= self.now:
                 self._due[duty.name] = self.now + timedelta(seconds=duty.every_s)
                 do_once(self._desk, duty, now=self.now)
 
     def run_jobs(self) -> list[Retraining]:
         """Do what was asked for meanwhile, as a worker would."""
-        return Worker(folder=self.home.folder, apps=self.home.apps).run_jobs()
+        return Worker(folder=self.home.folder, apps={self.app.name: self.app}).run_jobs()
 
     def answer_only(self, rows: pl.DataFrame) -> None:
         """Serve the next hour of rows, and nothing else: time stands."""
