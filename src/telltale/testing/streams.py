@@ -14,11 +14,11 @@ Item = TypeVar("Item")
 _WARM_UP = 300
 _TRACED = 2_000
 _CHUNK = 250
-_CHUNKS = 24  # an even number: the first half against the second
+_CHUNKS = 24  # the first third against the last
 _TRACED_GROWTH_BYTES = 32_768
 _RESIDENT_GROWTH_BYTES = 8 * 2**20
-# The quickest chunk of each half is compared, each step beside fixed work at the same moment: a machine that others make
-# slower slows both, and must not look like growth.
+# The middle chunk of each third is compared, each step beside fixed work at the same moment: a machine that others make
+# slower slows both, and must not look like growth, nor hide it.
 _SLOWDOWN = 1.6
 _FIXED_WORK = range(200)
 
@@ -47,7 +47,8 @@ def assert_bounded(step: Callable[[Item], object], items: list[Item]) -> None:
     costs = [_step_cost(step, list(islice(stream, _CHUNK))) for _ in range(_CHUNKS)]
     grown = _resident_bytes() - resident
     assert grown < _RESIDENT_GROWTH_BYTES, f"the process is {grown:,} bytes larger after {_CHUNK * _CHUNKS:,} steps"
-    early, late = min(costs[: _CHUNKS // 2]), min(costs[_CHUNKS // 2 :])
+    third = _CHUNKS // 3
+    early, late = float(np.median(costs[:third])), float(np.median(costs[-third:]))
     assert late < _SLOWDOWN * early, f"a step cost {early:.2f} times some fixed work at first, {late:.2f} times later"
 
 
