@@ -229,13 +229,17 @@ def _insert(n_rows: int, mark: str) -> str:
     return f"INSERT INTO prediction ({names}) VALUES {rows} ON CONFLICT (id) DO NOTHING"  # noqa: S608 - names are ours
 
 
+def answer_values(answer: Answer) -> tuple[float | None, bool | None, float | None, str | None]:
+    """Score, decision, threshold and document of an answer, as tables of answers keep it."""
+    if type(answer) is ScoreAnswer:
+        return answer.score, answer.decision, answer.threshold, None
+    # What other kinds answer has other fields each: it is kept as it is.
+    return None, None, None, _encode(answer).decode()
+
+
 def _row(record: Record) -> tuple[str | float | None, ...]:
     served, prediction_id, asked, time_s, entity, answer, latency_s, received_s = record
-    if type(answer) is ScoreAnswer:
-        score, decision, threshold, document = answer.score, answer.decision, answer.threshold, None
-    else:
-        # What other kinds answer has other fields each: it is kept as it is.
-        score, decision, threshold, document = None, None, None, _encode(answer).decode()
+    score, decision, threshold, document = answer_values(answer)
     return (
         prediction_id,
         served.app,

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
-from telltale.contract.answer import Answer, ScoreAnswer
+from telltale.contract.answer import Answer
 from telltale.monitor.feedback import labelled_predictions
-from telltale.monitor.prediction_log import ServedVersion, statement_parts
+from telltale.monitor.prediction_log import ServedVersion, answer_values, statement_parts
 from telltale.storage.database import Database
 from telltale.storage.instants import from_us, to_us
 
@@ -25,7 +25,6 @@ _COLUMNS: Final = (
     "prediction_id", "version", "app", "task", "score", "decision", "threshold", "answer", "latency_us", "received_us",
 )  # fmt: skip
 NEWEST_PAIRS: Final = 100_000  # that a report's figures are of
-_encode = msgspec.json.Encoder().encode
 
 
 class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,10 +189,7 @@ def _insert(n_rows: int) -> str:
 
 def _row(record: ShadowRecord) -> tuple[str | float | None, ...]:
     served, prediction_id, answer, latency_s, received_s = record
-    if type(answer) is ScoreAnswer:
-        score, decision, threshold, document = answer.score, answer.decision, answer.threshold, None
-    else:
-        score, decision, threshold, document = None, None, None, _encode(answer).decode()
+    score, decision, threshold, document = answer_values(answer)
     return (
         prediction_id,
         served.version,

@@ -1,7 +1,7 @@
 """A release: a version on its way to being champion, with a share of the traffic; read from its row."""
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, Row, select
@@ -14,7 +14,6 @@ from telltale.storage.tables import release as release_table
 # Ended: kept (the watch is over), stopped (it never became champion), rolled_back, overtaken (somebody moved a role).
 ReleaseState = Literal["running", "watching", "kept", "stopped", "rolled_back", "overtaken"]
 EndState = Literal["kept", "stopped", "rolled_back", "overtaken"]
-ACTIVE: Final = frozenset({"running", "watching"})
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +84,12 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     def rival(self) -> int:
         """The version beside the champion: the one that is released, or once it is champion its predecessor."""
         return self.number if self.state == "running" else self.against
+
+    def is_still(self, present: "Release | None") -> bool:
+        """Whether the task's active release is this one, where it was when this was read."""
+        if present is None:
+            return False
+        return (present.id, present.state, present.step) == (self.id, self.state, self.step)
 
 
 def active_release(connection: Connection, app: str, task: str) -> Release | None:

@@ -118,7 +118,5 @@ def change_release(
 
 def check_unmoved(connection: Connection, release: Release) -> None:
     """Raise ConflictError for a release that has moved on: whoever decided on an older state of it must look again."""
-    present = active_release(connection, release.app, release.task)
-    as_read = (release.id, release.state, release.step)
-    if present is None or (present.id, present.state, present.step) != as_read:
+    if not release.is_still(active_release(connection, release.app, release.task)):
         raise ConflictError("it has moved on meanwhile", where=release.where, mend="Look at it again.")

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from telltale.cli.drill.scene import Scene, Seen, Tell
+from telltale.cli.drill.scene import Scene, Seen, Tell, after
 from telltale.cli.drill.stage import LOOK, Stage
 from telltale.cli.drill.town import slower
 from telltale.monitor.alarms import Alarm, read_alarms
@@ -38,12 +38,12 @@ def drifting_stream(stage: Stage, live: pl.DataFrame, tell: Tell) -> Scene:
         alarms = _alarms(stage)[: len(_alarms(stage)) - before]
         if raised is None and alarms:
             raised = stage.now - began
-            tell(f"{_hours(raised)}: alarm {_NAME}: {alarms[0].what}")
+            tell(f"{after(raised)}: alarm {_NAME}: {alarms[0].what}")
         for done in stage.run_jobs():
-            tell(f"{_hours(stage.now - began)}: retrained: {done.reason}")
+            tell(f"{after(stage.now - began)}: retrained: {done.reason}")
         if retrained is None and stage.champion != former:
             retrained = stage.now - began
-            tell(f"{_hours(retrained)}: version {stage.champion} decides.")
+            tell(f"{after(retrained)}: version {stage.champion} decides.")
         if retrained is not None and all(alarm.resolved_at for alarm in _alarms(stage)):
             break
     alarms = _alarms(stage)[: len(_alarms(stage)) - before]
@@ -72,7 +72,3 @@ def _alarms(stage: Stage) -> list[Alarm]:
 
 def _state(stage: Stage) -> str:
     return f"version {stage.champion} is champion"
-
-
-def _hours(span: timedelta) -> str:
-    return f"after {span / timedelta(hours=1):.0f} h"

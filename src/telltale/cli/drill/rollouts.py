@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from telltale.cli.drill.scene import Scene, Seen, Tell
+from telltale.cli.drill.scene import Scene, Seen, Tell, after
 from telltale.cli.drill.stage import Stage
 from telltale.cli.drill.town import busier
 
@@ -37,9 +37,9 @@ def good_challenger(stage: Stage, before: pl.DataFrame, live: pl.DataFrame, tell
             break
         if release.percent != shares[-1]:
             shares.append(release.percent)
-            tell(f"{_hours(stage.now - began)}: {release.percent} % of services. {_why(release.evidence)}")
+            tell(f"{after(stage.now - began)}: {release.percent} % of services. {_why(release.evidence)}")
     promoted_after = stage.now - began
-    tell(f"{_hours(promoted_after)}: {release.state}; version {stage.champion} decides. {_why(release.evidence)}")
+    tell(f"{after(promoted_after)}: {release.state}; version {stage.champion} decides. {_why(release.evidence)}")
     stage.refresh()
     return Scene(
         name="good_challenger",
@@ -80,7 +80,7 @@ def bad_challenger(stage: Stage, before: pl.DataFrame, live: pl.DataFrame, tell:
             break
     delay = stage.now - began
     assert release is not None  # it was begun above
-    tell(f"{_hours(delay)}: {release.state}. {release.outcome}")
+    tell(f"{after(delay)}: {release.state}. {release.outcome}")
     stage.refresh()
     roles = {version.number: version.role for version in stage.home.registry.versions(stage.app.name, stage.task.name)}
     last = stage.home.registry.history(stage.app.name, stage.task.name)[-1]
@@ -108,10 +108,6 @@ def end_of_watch(stage: Stage, live: pl.DataFrame, tell: Tell) -> None:
         stage.play(live)
         release = stage.release or release
         tell(f"A week later: {release.state}. {release.outcome}")
-
-
-def _hours(span: timedelta) -> str:
-    return f"after {span / timedelta(hours=1):.0f} h"
 
 
 def _why(evidence: object) -> str:

@@ -1,6 +1,7 @@
 """What a scene of the drill leaves: what was seen, and whether it is what should be."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import msgspec
 
@@ -41,3 +42,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Tell = Callable[[str], None]
+
+
+def after(span: timedelta) -> str:
+    """How people say how long it took: "after 6 h"."""
+    return f"after {span / timedelta(hours=1):.0f} h"

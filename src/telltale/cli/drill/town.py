@@ -1,7 +1,7 @@
 """Services of a made-up town: their metrics on simulated time, and what turned out to be true of each row."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
@@ -55,6 +55,3 @@ def town_rows(
 def between(rows: pl.DataFrame, time: str, since: datetime, until: datetime) -> pl.DataFrame:
     """Rows from `since` on and before `until`."""
     return rows.filter((pl.col(time) >= since) & (pl.col(time) < until))
-
-
-HOUR = timedelta(hours=1)

@@ -103,13 +103,7 @@ def _is_draw(look: Look) -> bool:
 
 def _tell_refused(desk: Desk, release: Release, look: Look, error: ConflictError, *, now: datetime) -> None:
     """Somebody was quicker: then the next look is at what is there now. Or it cannot be done at all: then a person must."""
-    present = desk.releases.active(release.app, release.task)
-    has_moved = present is None or (present.id, present.state, present.step) != (
-        release.id,
-        release.state,
-        release.step,
-    )
-    if has_moved:
+    if not release.is_still(desk.releases.active(release.app, release.task)):
         return
     _logger.warning("release_cannot_move", app=release.app, task=release.task, action=look.action, why=str(error))
     if look.action in AWAY:
