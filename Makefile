@@ -6,7 +6,7 @@ TESTS ?= tests src
 CASES ?= 100000
 SEED ?= 1
 
-.PHONY: demo setup test lint check bench soak fuzz system
+.PHONY: demo setup test lint check bench soak fuzz system chain
 
 demo: .venv/base
 	$(BIN)/telltale demo
@@ -17,7 +17,7 @@ demo: .venv/base
 	touch $@
 
 .venv/all: .venv/base
-	$(PIP) install --constraint constraints.txt --editable '.[collect,neural,traces,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[chain,collect,keyboard,neural,traces,dev]'
 	touch $@
 
 setup: .venv/all
@@ -54,6 +54,13 @@ soak: setup
 	$(BIN)/python -m tests.faults.soak
 
 # Optional programs from the distribution: a load generator for the serving benchmark, a browser for page tests, a clock
-# that can jump, promtool and Alertmanager for the tests of alarms.
+# that can jump, promtool and Alertmanager for the tests of alarms,
+# an X server and keys for it for those of the recorder.
 system:
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light prometheus prometheus-alertmanager
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light prometheus prometheus-alertmanager xvfb xdotool
+
+# A Substrate runtime under a development executor, for the tests of the chain client alone (Node 18 or later; 315 MB).
+CHOPSTICKS ?= $(HOME)/.cache/telltale-tests/chopsticks
+chain:
+	npm install --prefix $(CHOPSTICKS) --ignore-scripts --no-audit --no-fund @acala-network/chopsticks@1.1.0 @substrate/connect-known-chains@1.10.3
+	npm rebuild --prefix $(CHOPSTICKS) sqlite3

@@ -65,6 +65,22 @@ BENCHMARKS = {
         options=frozenset({"data", "test"}),
         data_set="compression_corpora",
     ),
+    "keystroke": Benchmark(
+        title="Is this the enrolled person typing the password? Ours and detectors of the literature",
+        shown=("eer", "eer_global", "zmfar", "auroc", "eer_background", "profile_bytes", "verify_ms_10k"),
+        lower_is_better=frozenset(
+            {"eer", "eer_global", "zmfar", "eer_background", "eer_practised", "profile_bytes", "verify_ms_10k"}
+        ),
+        options=frozenset({"data", "test"}),
+        data_set="keystroke_cmu",
+    ),
+    "freetext": Benchmark(
+        title="Who is typing, any text: ours, scaled Manhattan, GMM-UBM",
+        shown=("eer", "eer_global", "auroc"),
+        lower_is_better=frozenset({"eer", "eer_global"}),
+        options=frozenset({"data", "test"}),
+        data_set="keystroke_pohmm",
+    ),
     "hand": Benchmark(
         title="Hand-written logistic regression and decision tree beside scikit-learn's",
         shown=("accuracy_difference", "time_ratio"),

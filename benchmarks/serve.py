@@ -5,7 +5,9 @@ rounds (ratios: of the ratios within a round), because a shared machine is never
 closed loop of 32 connections; latencies are an open loop at half of that server's own saturation. The model of the
 peers is an isolation forest on the raw columns, without the features that ours computes. MLServer and BentoML run in
 environments of their own, made on demand and kept (`TELLTALE_BENCH_CACHE`); `--quick` leaves them and scikit-learn out. Batches go to one
-worker: as lines on the server's core, as Arrow on both cores.
+worker: as lines on the server's core, as Arrow on both cores. `personhood_first` and `personhood_again` are `/predict` on
+the same server once the peers are gone: questions that are new each time, and 64 that come again; `vs_plain` is the ratio
+to the plain prediction within a round.
 """
 
 import statistics
@@ -21,6 +23,7 @@ import polars as pl
 
 from benchmarks.machine import describe_machine
 from benchmarks.results import Figures, Result, Row, as_document
+from benchmarks.serve_peers import personhood
 from benchmarks.serve_peers.arrow_load import arrow_batch, arrow_stream
 from benchmarks.serve_peers.generators import batch, open_loop, saturate
 from benchmarks.serve_peers.peers import Contender, constant, fastapi, in_own_environments
@@ -51,6 +54,8 @@ def run(
             home.promote(task, str(version.number), actor="benchmark", reason="benchmark", override=True)
             rows = _rows(app, found)
             columns = _write_peer_model(home, app, found, at)
+            progress("training personhood/averages")
+            questions = personhood.prepare(home, at, quick=quick)
         bodies = _write_bodies(rows, at)
         path = f"/v1/{task}/predict"
         others: list[Contender] = []
@@ -76,6 +81,11 @@ def run(
                 figures[one.name] |= {"rss_mb": server.rss_mb(), "start_s": server.start_s}
             progress(f"batch of {n_lines} lines")
             figures["telltale"] |= _batch(servers[0][1], f"{path}:batch", bodies, n_lines)
+        with ExitStack() as stack:
+            server = _start(stack, contenders[0], progress)
+            variants = personhood.measure(
+                server, contenders[0], questions, rounds=rounds, seconds=seconds, progress=progress
+            )
         progress(f"batch of {n_arrow} rows as Arrow")
         figures["telltale"] |= _arrow(contenders[0], rows, n_arrow, progress)
     result = Result(
@@ -83,6 +93,7 @@ def run(
         data="simulated",
         cases=1,
         rows=tuple(Row(name=name, ours=name == "telltale", metrics=found) for name, found in figures.items()),
+        variants=variants,
         facts={
             **describe_machine("granian", "uvicorn", "fastapi", "msgspec", "onnxruntime"),
             **{one.name: one.version for one in others},

@@ -17,15 +17,23 @@ from telltale.contract.errors import UsageError
 _SCRIPT = """
 local bodies = {}
 for line in io.lines(os.getenv("BENCH_BODIES")) do bodies[#bodies + 1] = line end
+local fresh = tonumber(os.getenv("BENCH_FRESH"))
 local i = 0
 wrk.method = "POST"
 wrk.headers["content-type"] = "application/json"
 request = function()
   i = i % #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[i])
+  local body = bodies[i]
+  if fresh > 0 then
+    fresh = fresh + 1
+    body = body:gsub("@+", string.format("%016x", fresh):reverse(), 1)
+  end
+  return wrk.format(nil, nil, nil, body)
 end
 """
 CONNECTIONS = 32
+# Stands in a body for 16 hexadecimal digits that no request before had; backwards, so that they sort as random ones do.
+FRESH = "@" * 16
 
 
 class Latency(msgspec.Struct):
@@ -51,13 +59,18 @@ def saturate(server: Server, path: str, bodies: Path, *, seconds: int) -> float:
         capture_output=True,
         text=True,
         check=True,
-        env={"BENCH_BODIES": str(bodies), "PATH": "/usr/bin:/bin:/usr/local/bin"},
+        env={"BENCH_BODIES": str(bodies), "BENCH_FRESH": _first(bodies), "PATH": "/usr/bin:/bin:/usr/local/bin"},
     ).stdout
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
     found = re.search(r"Requests/sec:\s+([\d.]+)", told)
     if refused or not found:
         raise UsageError(f"{server.name} refused requests: {told}", where="benchmarks serve", mend="Mend the server.")
     return float(found.group(1))
+
+
+def _first(bodies: Path) -> str:
+    """What fresh digits begin after: later than any that were sent before; 0 where there are none."""
+    return str(time.time_ns() // 1_000) if FRESH in bodies.read_text() else "0"
 
 
 def open_loop(server: Server, path: str, bodies: Path, *, rate: float, seconds: float) -> Latency:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+# As `generators.FRESH`.
+_FRESH = b"@" * 16
+
 
 class _Connection(asyncio.Protocol):
     """One HTTP/1.1 connection with one request in flight."""
@@ -56,11 +59,15 @@ async def load(port: int, requests: list[bytes], *, rate: float, seconds: float)
         connections.append(connection)
     began = time.perf_counter()
     n_due = int(rate * seconds)
+    fresh = time.time_ns() // 1_000 if any(_FRESH in request for request in requests) else 0
     sent = 0
     while sent < n_due:
         now = time.perf_counter()
         while sent < n_due and began + sent / rate <= now and free:
-            free.pop().send(requests[sent % len(requests)], began + sent / rate)
+            request = requests[sent % len(requests)]
+            if fresh:
+                request = request.replace(_FRESH, (b"%016x" % (fresh + sent))[::-1], 1)
+            free.pop().send(request, began + sent / rate)
             sent += 1
         await asyncio.sleep(0)
         if time.perf_counter() - began > 3 * seconds:

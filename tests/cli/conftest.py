@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from telltale.cli import main
+from telltale.cli.demo_traffic import enrolled_rows
 from telltale.contract.app import App, Task
 from telltale.home.apps import installed_apps
 from telltale.models.estimators import estimator_named, missing_modules
+from telltale.telemetry.export import event_columns
 
 # Trained in a second or two, in this order of preference.
 _QUICK = ("robust_z", "logistic_regression", "linear_outcomes", "popular", "seasonal_naive")
@@ -56,6 +58,10 @@ def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert status == (1 if trained["verdict"] == "fail" else 0), trained
         against = ["--override", "--reason", "only to be tried"] if status else []
         assert _run(home, "promote", address, *against)[0] == 0
+        if task.verification is not None:
+            rows = home.parent / f"{app.name}-{task.name}.parquet"
+            event_columns(enrolled_rows(app, task), app.event(task.event)).write_parquet(rows)
+            assert _run(home, "enrol", address, str(rows))[0] == 0
     return home
 
 

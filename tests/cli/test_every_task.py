@@ -15,6 +15,7 @@ from telltale.cli import main
 from telltale.cli.demo_traffic import example_body
 from telltale.cli.serving import serve_settings, worker_of
 from telltale.contract.app import App, Task
+from telltale.contract.kinds import SCORING_KINDS
 from telltale.contract.simulation import Simulation
 from telltale.contract.split import LastOfEach
 from telltale.evaluate.wording import figure_name
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 TASKS = [(app, task) for app in installed_apps().values() for task in app.tasks]
 DECIDES_ROWS = [(app, task) for app, task in TASKS if task.kind in ROW_KINDS]
-OTHERS = [(app, task) for app, task in TASKS if task.kind != "score"]
+OTHERS = [(app, task) for app, task in TASKS if task.kind not in SCORING_KINDS]
 _N_STORED = 3_000
 
 
@@ -91,8 +92,8 @@ def test_a_version_is_listed_and_judged_on_rows_it_has_not_seen(telltale: Any, a
     assert (told["app"], told["task"], told["kind"]) == (app.name, task.name, task.kind)
     assert {target.metric for target in task.targets} <= told["metrics"].keys()
     assert [target["name"] for target in told["targets"]] == [target.metric for target in task.targets]
-    assert (told["prevalence"] is None) == (task.kind != "score")
-    assert (told["counts"] is None) == (task.kind != "score")
+    assert (told["prevalence"] is None) == (task.kind not in SCORING_KINDS)
+    assert (told["counts"] is None) == (task.kind not in SCORING_KINDS)
 
 
 @pytest.mark.parametrize(("app", "task"), OTHERS, ids=_name)
@@ -140,7 +141,7 @@ def test_one_question_and_the_same_in_a_batch_have_one_answer_that_is_logged(
 
     logged = _told(server.get(f"/v1/predictions/{alone['prediction_id']}"))
     assert (logged["app"], logged["task"], logged["version"]) == (app.name, task.name, alone["version"])
-    if task.kind == "score":
+    if task.kind in SCORING_KINDS:
         assert (logged["score"], logged["decision"]) == (alone["score"], alone["decision"])
     else:
         assert {name: alone[name] for name in logged["answer"]} == logged["answer"]

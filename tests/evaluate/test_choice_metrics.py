@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -8,6 +8,7 @@ from telltale.evaluate.choice_metrics import choice_metrics
 COSTS = arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(2, 5)), elements=st.floats(0.01, 1e3))
 
 
+@settings(deadline=None)  # nothing here is about time
 @given(costs=COSTS)
 def test_the_cheapest_choice_has_no_regret_and_no_choice_has_less(costs: np.ndarray) -> None:
     best = choice_metrics(costs, costs.argmin(axis=1))

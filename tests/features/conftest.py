@@ -16,7 +16,7 @@ def checked_frame() -> CheckedFrame:
     """Makes a checked frame from columns of values."""
 
     def make(
-        values: Mapping[str, Sequence[float]],
+        values: Mapping[str, Sequence[float | str | None]],
         *,
         times_us: Sequence[int] | None = None,
         step_s: float = 300.0,
@@ -31,8 +31,10 @@ def checked_frame() -> CheckedFrame:
             **({} if labels is None else {LABEL: pl.Series(labels, dtype=pl.Int8)}),
             LINE: pl.Series(range(1, n + 1), dtype=pl.Int64),
         }
-        return sort_checked(
-            pl.DataFrame({**columns, **{k: pl.Series(list(v), dtype=pl.Float64) for k, v in values.items()}})
-        )
+        measured = {
+            name: pl.Series(list(given), dtype=pl.String if any(isinstance(one, str) for one in given) else pl.Float64)
+            for name, given in values.items()
+        }
+        return sort_checked(pl.DataFrame({**columns, **measured}))
 
     return make

@@ -18,6 +18,7 @@ from telltale.contract.plan import (
     ForwardFill,
     Largest,
     Log,
+    Lookup,
     Norm,
     Plan,
     Product,
@@ -32,7 +33,7 @@ from telltale.features.frame import feature_matrix, run_plan
 from telltale.features.window import CompiledPlan
 from telltale.telemetry.frames import ENTITY, TIME
 
-COLUMNS = ("a", "b", "rate", "gap")
+COLUMNS = ("a", "b", "rate", "gap", "word")
 CheckedFrame = Callable[..., pl.DataFrame]
 
 values = st.floats(-1e6, 1e6) | st.sampled_from([0.0, -0.0, 1.0, 5e-324, -1e6])
@@ -71,7 +72,9 @@ def plans(draw: st.DrawFn) -> Plan:
     """Any steps in any order, each reading columns written before it; levels and spreads as a fit would make them."""
     steps: list[Step] = [draw(seasonals("level", values)), draw(seasonals("spread", positive))]
     steps.append(ForwardFill(out="filled", column="gap", limit=draw(st.integers(0, 3)), otherwise=draw(values)))
-    written = ["a", "b", "rate", "level", "spread", "filled"]
+    words = draw(st.dictionaries(st.sampled_from(["tcp", "udp", ""]), values, max_size=3))
+    steps.append(Lookup(out="looked_up", column="word", table=words, otherwise=draw(values)))
+    written = ["a", "b", "rate", "level", "spread", "filled", "looked_up"]
     for number in range(draw(st.integers(1, 8))):
         out, column = f"s{number}", draw(st.sampled_from(written))
         several = tuple(draw(st.lists(st.sampled_from(written), min_size=1, max_size=3)))
@@ -114,9 +117,12 @@ def plans(draw: st.DrawFn) -> Plan:
 
 # Rows of one entity also at the same moment, a microsecond, half a minute or a day apart.
 gaps = st.sampled_from([0, 1, 10**6, 30 * 10**6, 86_400 * 10**6]) | st.integers(0, 10**11)
-Rows = list[tuple[str, float, float, float, float | None, int]]
+words_sent = st.none() | st.sampled_from(["tcp", "udp", "", "never seen"])
+Rows = list[tuple[str, float, float, float, float | None, str | None, int]]
 rows = st.lists(
-    st.tuples(st.sampled_from(["", "x", "y", "never seen"]), values, values, rates, st.none() | values, gaps),
+    st.tuples(
+        st.sampled_from(["", "x", "y", "never seen"]), values, values, rates, st.none() | values, words_sent, gaps
+    ),
     min_size=1,
     max_size=25,
 )
@@ -125,9 +131,11 @@ starts = st.integers(-(10**15), 4 * 10**15)
 
 
 def checked(checked_frame: CheckedFrame, rows: Rows, start_us: int) -> pl.DataFrame:
-    entities, a, b, rate, gap, gaps_us = zip(*rows, strict=True)
+    entities, a, b, rate, gap, word, gaps_us = zip(*rows, strict=True)
     times_us = start_us + np.cumsum(gaps_us)
-    return checked_frame({"a": a, "b": b, "rate": rate, "gap": gap}, times_us=times_us, entities=entities)
+    values = {"a": a, "b": b, "rate": rate, "gap": gap, "word": word}
+    # Without a single text the column would be numbers.
+    return checked_frame(values, times_us=times_us, entities=entities).with_columns(pl.col("word").cast(pl.String))
 
 
 def tolerance(framed: pl.DataFrame) -> float:

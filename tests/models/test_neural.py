@@ -253,6 +253,50 @@ def test_rows_of_a_sequence_share_one_scaler() -> None:
     assert len(rows.validation_labels) == 20
 
 
+def test_whole_groups_validate_and_nobody_is_on_both_sides() -> None:
+    rng = np.random.default_rng(0)
+    person = np.sort(rng.integers(0, 40, 2_000))
+    labels = (rng.random(2_000) < 0.8).astype(np.int8)
+    features = person[:, None].astype(np.float32)
+
+    rows = neural_rows(features, labels, sequence=1, most_validation=0, where="test", groups=person)
+
+    def people(scaled: Features) -> set[int]:
+        return set(np.round(scaled[:, 0] / rows.scaler.scale + rows.scaler.centre).astype(int).tolist())
+
+    assert people(rows.features) | people(rows.validation_features) == set(range(40))
+    assert not people(rows.features) & people(rows.validation_features)
+    assert len(people(rows.validation_features)) == 8
+
+
+def test_groups_are_parted_so_that_both_classes_are_on_both_sides_or_refused() -> None:
+    person = np.repeat(np.arange(5), 20)
+    features, rng = np.zeros((100, 1), dtype=np.float32), np.random.default_rng(0)
+    one_class_each = np.repeat(np.array([0, 1, 0, 1, 0], dtype=np.int8), 20)
+    one_mixed = np.where(person == 1, rng.integers(0, 2, 100), one_class_each).astype(np.int8)
+
+    rows = neural_rows(features, one_mixed, sequence=1, most_validation=0, where="test", groups=person)
+    with pytest.raises(NotEnoughDataError, match="5 entities cannot be parted") as raised:
+        neural_rows(features, one_class_each, sequence=1, most_validation=0, where="test", groups=person)
+
+    assert set(rows.labels) == set(rows.validation_labels) == {0, 1}
+    assert len(rows.validation_labels) == 20  # the mixed one alone
+    assert "more entities" in raised.value.mend
+
+
+@pytest.mark.parametrize("estimator", [MLP, LSTM], ids=lambda estimator: estimator.name)
+def test_groups_reach_the_rows_that_a_network_validates_on(estimator: Any) -> None:
+    features, labels = made_up()
+    parameters = {**estimator.defaults, **QUICK} | ({"sequence": 2} if estimator is LSTM else {})
+
+    apart, mixed = (
+        estimator.fit(features, labels=labels, parameters=parameters, seed=0, groups=groups).onnx
+        for groups in (np.arange(300) // 30, None)
+    )
+
+    assert apart != mixed
+
+
 @pytest.mark.parametrize("labels", [None, np.zeros(300, dtype=np.int8), np.full(300, -1, dtype=np.int8)])
 def test_rows_without_both_classes_are_refused(labels: Labels | None) -> None:
     features, _ = made_up()
@@ -279,6 +323,16 @@ def test_a_parameter_that_cannot_be_meant_is_refused(name: str, value: Parameter
 
     with pytest.raises(UsageError, match=str(value)):
         MLP.fit(features, labels=labels, parameters={**MLP.defaults, name: value}, seed=0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card")
+def test_a_graphics_card_that_is_not_there_is_named_with_the_mend() -> None:
+    features, labels = made_up()
+
+    with pytest.raises(UsageError, match="sees no CUDA card") as raised:
+        MLP.fit(features, labels=labels, parameters={**MLP.defaults, "device": "cuda"}, seed=0)
+
+    assert "--device cpu" in raised.value.mend
 
 
 def test_a_loss_that_is_lost_is_told_with_the_mend() -> None:

@@ -45,5 +45,35 @@ def test_each_demand_that_is_not_met_is_said(rows: Checked, said: str) -> None:
     assert [said in demand for demand in unmet_demands(SCHEMA, rows)] == [True]
 
 
+def test_what_is_there_in_some_rows_only_is_a_missing_value() -> None:
+    schema = EventSchema(
+        name="averages",
+        columns=(Column(name="speed"), Column(name="session_id", dtype="str", nullable=True)),
+        entity="user_id",
+        label="is_legitimate",
+        demands=Demands(least_rows=1),
+    )
+    rows = pl.DataFrame(
+        {
+            "speed": [5.0] * 4,
+            "session_id": ["a", None, "c", "d"],
+            "user_id": ["u", "u", None, None],
+            "is_legitimate": [1, 1, 1, None],
+            "timestamp": [1.7e9 + i for i in range(4)],
+            LINE: [1, 2, 3, 4],
+        }
+    )
+
+    def demanded(frame: pl.DataFrame) -> list[str]:
+        return unmet_demands(schema, check_rows(schema, RawRows(frame=frame, source="test"), require_time=True))
+
+    assert demanded(rows) == [
+        "session_id has no value in 1 of 4 rows",
+        "is_legitimate has no value in 1 of 4 rows",
+        "user_id has no value in 2 of 4 rows",
+    ]
+    assert demanded(rows.drop("session_id", "user_id", "is_legitimate")) == []
+
+
 def test_an_event_that_asks_for_nothing_is_never_unfit() -> None:
     assert unmet_demands(EventSchema(name="any", columns=()), checked(1, share=None)) == []

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import typer
     from typer.exceptions import TyperException
 
-    from telltale.cli.commands import cli
+    from telltale.cli.commands import command_line
     from telltale.cli.console import tell_error
     from telltale.home.settings import log_level, read_settings
     from telltale.serve.logs import configure_logs
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         configure_logs(level=log_level(read_settings(Path.cwd()), otherwise="warning"))
-        status = cli(args=given, prog_name="telltale", standalone_mode=False)
+        status = command_line(given[0] if given else "")(args=given, prog_name="telltale", standalone_mode=False)
     except TelltaleError as error:
         tell_error(error, as_json="--json" in given)
         return error.exit_status

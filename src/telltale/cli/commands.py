@@ -1,16 +1,22 @@
 """All commands, put together."""
 
+from functools import cache
+
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from telltale.cli import (
     alarms,
+    collecting,
     comparison,
     demo,
     drift,
     drill,
+    enrolling,
     evaluation,
     events,
+    forget,
     keys,
     labels,
     releases,
@@ -38,11 +44,12 @@ _app.command()(serving.up)
 _app.command()(serving.serve)
 _app.command()(serving.work)
 _app.command()(events.simulate)
-_app.command()(events.collect)
+_app.command()(collecting.collect)
 _app.command()(events.validate)
 _app.command()(events.ingest)
 _app.command("export")(events.export)
 _app.command()(labels.feedback)
+_app.command()(enrolling.enrol)
 _app.command()(training.train)
 _app.command()(evaluation.evaluate)
 _app.command()(evaluation.score)
@@ -64,5 +71,27 @@ _app.command()(replay.replay)
 _app.add_typer(schedules.app, name="schedule")
 _app.add_typer(keys.app, name="keys")
 _app.command()(keys.audit)
+_app.command()(forget.forget)
 
-cli = get_command(_app)
+
+def _group() -> TyperGroup:
+    made = get_command(_app)
+    assert isinstance(made, TyperGroup), "several commands make a group"
+    return made
+
+
+cli = _group()
+
+
+def command_line(verb: str) -> TyperGroup:
+    """All commands, and those of apps where `verb` is none of ours: to know them every app must be imported."""
+    return cli if verb in cli.commands else _with_app_commands()
+
+
+@cache
+def _with_app_commands() -> TyperGroup:
+    from telltale.cli.app_commands import add_app_commands
+    from telltale.home.apps import installed_apps
+
+    add_app_commands(_app, installed_apps().values())
+    return _group()

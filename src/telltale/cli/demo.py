@@ -4,18 +4,28 @@ import json
 import signal
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from telltale.cli.console import next_step, out, print_json, progress_bar, say
-from telltale.cli.demo_traffic import ask_once, example_body, send_events, show_answer, show_traffic, traffic_document
+from telltale.cli.demo_traffic import (
+    ask_once,
+    enrolled_rows,
+    example_body,
+    send_events,
+    show_answer,
+    show_traffic,
+    traffic_document,
+)
 from telltale.cli.serving import serve_settings
 from telltale.contract.app import App, Task
 from telltale.contract.simulation import Simulation
 from telltale.evaluate.tables import targets_table, verdict_line
 from telltale.home import Home, open_home
+from telltale.home.enrolment import enrol_rows
 from telltale.home.evaluation_files import write_evaluation
 from telltale.home.settings import as_int, read_settings
 from telltale.models.estimators import estimator_named
@@ -87,6 +97,8 @@ def _train(home: Home, app: App, task: Task, *, quiet: bool) -> dict[str, object
     # What the gate refuses is shown too, in this home alone: a demonstration must not hide what does not work.
     reason = "the gate passed" if outcome == "pass" else f"shown although the gate says {outcome}"
     home.promote(address, str(number), actor="demo", reason=reason, override=outcome != "pass")
+    if task.verification is not None:
+        enrol_rows(home.folder.events, app, task, enrolled_rows(app, task), actor="demo", now=datetime.now(UTC))
     if not quiet:
         out.print(targets_table(trained.manifest.verdict))
         out.print(verdict_line(trained.manifest.verdict))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import polars as pl
+import polars.selectors as cs
 
 from telltale.cli.console import out, say, table
 from telltale.contract.app import App, Task
@@ -21,6 +22,7 @@ from telltale.train.sources import check_simulated
 _DAYS_LATER = 371.0
 _TRAFFIC = Simulation(n_rows=288, seed=4_711)
 _SHOWN = 6
+_ACTS = 40  # of a row that is verified: a whole one is long to read
 _WIDEST = 320  # characters of an answer that are shown
 
 
@@ -62,11 +64,25 @@ def ask_once(url: str, app: App, task: Task) -> tuple[dict[str, Any], dict[str, 
     return body, post(f"{url}/v1/{app.name}/{task.name}/predict", msgspec.json.encode(body))
 
 
+def enrolled_rows(app: App, task: Task) -> pl.DataFrame:
+    """Of a task that verifies, the rows of one entity that are enrolled: all of its own but the last, which is asked about."""
+    return _own_rows(check_simulated(app, task.event, Simulation()).frame)[:-1]
+
+
+def _own_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.filter(pl.col(ENTITY) == frame[ENTITY][0], pl.col(LABEL) == 1)
+
+
 def example_body(app: App, task: Task) -> dict[str, Any]:
     """A body for `predict`: of a known entity where the task answers about entities, else a simulated row."""
     schema = app.event(task.event)
-    how = Simulation() if isinstance(task.split, LastOfEach) else _TRAFFIC
+    how = Simulation() if isinstance(task.split, LastOfEach) or task.verification is not None else _TRAFFIC
     frame = check_simulated(app, task.event, how).frame
+    if task.verification is not None:
+        own = event_columns(_own_rows(frame).drop(LABEL), schema).with_columns(
+            pl.col(schema.time).dt.to_string("iso:strict"), cs.list().list.head(_ACTS)
+        )
+        return {name: value for name, value in own.row(-1, named=True).items() if value is not None}
     if task.ranking is not None or task.forecasting is not None:
         entity = frame[ENTITY][0]
         return {schema.entity or "entity": entity} | ({"top_k": 3} if task.ranking is not None else {"horizon": 3})

@@ -7,6 +7,7 @@ import typer
 
 from telltale.cli.console import AsJson, facts, next_step, out, print_json, say
 from telltale.cli.training import Task
+from telltale.contract.verdict import Target
 from telltale.home import open_home
 from telltale.home.apps import find_task
 from telltale.home.evaluation import Evaluation
@@ -62,14 +63,15 @@ def evaluate(
     if as_json:
         print_json(as_document(evaluation, runtime, files))
     else:
-        _show(evaluation, runtime)
+        _show(evaluation, runtime, found.targets)
         for name, path in sorted(files.items()):
             say(f"  {name:<28} {path}")
         next_step("open report.html" if files else "add -o evaluation_results for plots and a report")
     return 1 if verdict.outcome == "fail" else 0
 
 
-def _show(evaluation: Evaluation, runtime: LoadedRuntime) -> None:
+def _show(evaluation: Evaluation, runtime: LoadedRuntime, targets: tuple[Target, ...]) -> None:
+    from telltale.evaluate.class_plots import class_words
     from telltale.evaluate.tables import confusion_table, metrics_table, targets_table, verdict_line
 
     aside = f"; {evaluation.n_quarantined:,} are quarantined" if evaluation.n_quarantined else ""
@@ -78,7 +80,7 @@ def _show(evaluation: Evaluation, runtime: LoadedRuntime) -> None:
         say("The version's training rows carry no time, so that an overlap with these rows cannot be seen.")
     judged = evaluation.judged
     if judged.result is not None:
-        out.print(confusion_table(judged.result.counts))
+        out.print(confusion_table(judged.result.counts, words=class_words(targets)))
     if judged.metrics:
         verdict = judged.verdict
         out.print(metrics_table(judged.metrics, n=verdict.n, n_positive=verdict.n_positive))

@@ -1,15 +1,14 @@
-"""Rows in and out: `simulate`, `collect`, `validate`, `ingest`, `export`."""
+"""Rows in and out: `simulate`, `validate`, `ingest`, `export`."""
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from telltale.cli.console import AsJson, next_step, out, print_json, say, table
-from telltale.contract.app import App, Collection
+from telltale.cli.description import Describe, figures_of, say_figures
+from telltale.contract.app import App
 from telltale.contract.errors import UsageError
 from telltale.contract.schema import EventSchema
 from telltale.contract.simulation import Simulation
@@ -43,6 +42,7 @@ def simulate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same rows.")] = 0,
+    describe: Describe = False,
     as_json: AsJson = False,
 ) -> int:
     """Write labelled synthetic rows to a file; of an app's every event, to a folder."""
@@ -67,13 +67,13 @@ def simulate(
         frame = simulated(app, schema.name, how)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_frame(frame, path)
-        n_positive = int(frame[schema.label].sum()) if schema.label in frame.columns else None
+        figures = figures_of(frame, schema, wants_columns=describe)
         documents.append(
-            {"event": f"{app.name}/{schema.name}", "n": frame.height, "n_positive": n_positive, "file": str(path)}
+            {"event": f"{app.name}/{schema.name}", "n": frame.height, **figures.as_document(), "file": str(path)}
         )
         if not as_json:
-            labels = "" if n_positive is None else f" ({n_positive / max(frame.height, 1):.2%} have {schema.label} 1)"
-            say(f"{app.name}/{schema.name}: {frame.height:,} rows{labels}, written to {path}.")
+            say(f"{app.name}/{schema.name}: {frame.height:,} rows, written to {path}.")
+            say_figures(figures)
     if as_json:
         print_json(documents if wants_all else documents[0])
         return 0
@@ -99,67 +99,26 @@ def _after_storing(app: App, schema: EventSchema) -> str:
     return f"telltale train {app.name}/{task.name}"
 
 
-def collect(
-    source: Annotated[str, typer.Argument(help="What to record: host, network, blocks, … as apps offer it.")],
-    path: Annotated[str, typer.Argument(help="Where it lies, for sources that read files.")] = "",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="NDJSON file to append to; - for standard output.")
-    ] = Path("-"),
-    interval: Annotated[float, typer.Option(help="Seconds between rows.")] = 60.0,
-    rows: Annotated[int | None, typer.Option(help="Stop after this many; else with Ctrl-C.")] = None,
-) -> int:
-    """Record real events of this machine."""
-    sources = {name: (app, found) for app in installed_apps().values() for name, found in app.collections.items()}
-    if source not in sources:
-        raise UsageError.not_one_of(source, sources, where="collect")
-    app, found = sources[source]
-    stream = _stream(found, path, interval, rows)
-    if str(output) == "-":
-        for row in stream:
-            typer.echo(msgspec.json.encode(row).decode())
-        return 0
-    every = "" if found.collect is None else f" every {interval:g} s"
-    say(f"Recording {found.title}{every} to {output}; Ctrl-C ends it.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    n = 0
-    with output.open("ab") as file:
-        try:
-            for row in stream:
-                file.write(msgspec.json.encode(row) + b"\n")
-                file.flush()
-                n += 1
-        except KeyboardInterrupt:
-            pass
-    say(f"{n:,} rows recorded.")
-    next_step(_after_simulation(app, app.event(found.event), output))
-    return 0
-
-
-def _stream(found: Collection, path: str, interval_s: float, n_rows: int | None) -> Iterator[Mapping[str, object]]:
-    if found.collect_path is not None:
-        if not path:
-            raise UsageError(f"{found.name} reads files", where="collect", mend=f"telltale collect {found.name} PATH")
-        return found.collect_path(path, n_rows)
-    assert found.collect is not None, f"{found.name} collects nothing"
-    if path:
-        raise UsageError(f"{found.name} reads no files", where="collect", mend="Leave the path out.")
-    return found.collect(interval_s, n_rows)
-
-
 def validate(
-    event: Event, file: Annotated[Path, typer.Argument(help="File, or - for NDJSON.")], as_json: AsJson = False
+    event: Event,
+    file: Annotated[Path, typer.Argument(help="File, or - for NDJSON.")],
+    describe: Describe = False,
+    as_json: AsJson = False,
 ) -> int:
     """Check a file's rows and store nothing; exit status 1 where a row would be quarantined or the file is not fit."""
     from telltale.telemetry.demands import unmet_demands
+    from telltale.telemetry.export import event_columns
 
     with open_home() as home:
         checked = home.validate(event, file)
         _, schema = find_event(home.apps, event)
     unmet = unmet_demands(schema, checked)
+    figures = figures_of(event_columns(checked.frame, schema), schema, wants_columns=describe)
     if as_json:
-        print_json({**_document(checked), "unmet_demands": unmet})
+        print_json({**_document(checked), **figures.as_document(), "unmet_demands": unmet})
     else:
         _show(checked)
+        say_figures(figures)
         for demand in unmet:
             say(f"Not fit to train on: {demand}.")
         if schema.demands is not None and not unmet:
@@ -198,9 +157,28 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .csv, .ndjson or .parquet.")],
     since: Annotated[datetime | None, typer.Option(help="First moment, UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Moment to stop before, UTC.")] = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="Make the rows from those of the event that they derive from: a file of it, or APP/EVENT for stored ones.",
+            metavar="FILE|APP/EVENT",
+        ),
+    ] = "",
+    label: Annotated[
+        int | None, typer.Option(help="With --from: 0 or 1 for rows without a label.  [default: as the app says]")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Write stored events to a file."""
+    """Write stored events to a file, or rows made from those of another event."""
+    if not source and label is not None:
+        raise UsageError(
+            "--label is for rows made with --from", where="export", mend="Leave it out, or add --from FILE."
+        )
+    if source and (since or until):
+        raise UsageError("--from takes every row", where="export", mend="Leave --since and --until out.")
+    if source:
+        return _export_derived(event, output, source=source, label=label, as_json=as_json)
     from datetime import UTC
 
     from telltale.telemetry.export import event_columns, write_frame
@@ -218,6 +196,32 @@ def export(
         print_json({"event": f"{app.name}/{schema.name}", "n": frame.height, "file": str(output)})
     else:
         say(f"{frame.height:,} rows written to {output}.")
+    return 0
+
+
+def _export_derived(event: str, output: Path, *, source: str, label: int | None, as_json: bool) -> int:
+    from telltale.home.derivations import derive_rows
+    from telltale.telemetry.export import write_frame
+
+    with open_home() as home:
+        derived = derive_rows(home, event, source, label=label)
+        app, schema = find_event(home.apps, event)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_frame(derived.frame, output)
+    figures = figures_of(derived.frame, schema)
+    n = derived.frame.height
+    if as_json:
+        left_out = [{"line": row.line, "reason": row.reason} for row in derived.left_out]
+        document = {"event": f"{app.name}/{schema.name}", "from": derived.source, "read": derived.n_read, "n": n}
+        print_json({**document, **figures.as_document(), "left_out": left_out, "file": str(output)})
+        return 0
+    say(f"{n:,} of {derived.n_read:,} rows of {derived.source} made into {schema.name}, written to {output}.")
+    say_figures(figures)
+    for row in derived.left_out[:_SHOWN]:
+        say(f"Left out: line {row.line}: {row.reason}.")
+    if len(derived.left_out) > _SHOWN:
+        say(f"… and {len(derived.left_out) - _SHOWN:,} more; --json lists all.")
+    next_step(f"telltale validate {app.name}/{schema.name} {output}")
     return 0
 
 

@@ -42,9 +42,22 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="For networks: passes over the rows, at most.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="For networks: rows per step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="For networks: of the optimiser.")] = None,
-    augment: Annotated[bool, typer.Option("--augment", help="For networks: vary training rows a little.")] = False,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="For networks: add a little noise to training rows.")
+    ] = False,
     device: Annotated[str, typer.Option(help="For networks: cpu or cuda.  [DEVICE, cpu]")] = "",
-    resume: Annotated[Path | None, typer.Option(help="For networks: folder of checkpoints to go on from.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            "--checkpoints",
+            metavar="DIR",
+            help="For networks: leave checkpoints here; where there are some of this training, go on from them.",
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For networks: leave each epoch's figures here for TensorBoard.")
+    ] = None,
     contamination: Annotated[
         float | None, typer.Option(help="Share of rows to flag, in place of labels or the alert budget.")
     ] = None,
@@ -79,6 +92,7 @@ def train(
         "augment": 1 if augment else None,
         "device": device or None,
         "checkpoint_dir": None if resume is None else str(resume),
+        "tensorboard_dir": None if tensorboard is None else str(tensorboard),
     }
     choices = TrainingChoices(
         estimator=estimator,

@@ -7,8 +7,10 @@ import msgspec
 import polars as pl
 
 Context = Literal["row", "window"]
+# A measured value: a number, a text in a column of text, None where there is none.
+RowValue = float | str | None
 # Values as checked, event time in epoch seconds, entity, and whether reasons are wanted whatever the decision.
-CheckedRow = tuple[Sequence[float | None], float, str | None, bool]
+CheckedRow = tuple[Sequence[RowValue], float, str | None, bool]
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +22,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
         entity: whose rows they are, or None.
     """
 
-    rows: Sequence[Sequence[float | None]]
+    rows: Sequence[Sequence[RowValue]]
     times: Sequence[float]
     entity: str | None = None
 
@@ -105,7 +107,23 @@ class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[ForecastStep, ...]
 
 
-Answer = ScoreAnswer | ChoiceAnswer | SegmentAnswer | RankAnswer | ForecastAnswer
+class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a row is by the entity it is said to be of: `decision` is `score >= threshold`.
+
+    `score` is finite and higher = more likely the entity's own; `confidence` is the same as a whole number from 0 to 100: the
+    chance that it is their own where that is as likely as not beforehand. `n_samples` rows of the entity were compared with.
+    `replayed` says that the row is one of those again, or as good as: then the decision is no, whatever the score.
+    """
+
+    score: float
+    decision: bool
+    threshold: float
+    confidence: int
+    n_samples: int
+    replayed: bool = False
+
+
+Answer = ScoreAnswer | ChoiceAnswer | SegmentAnswer | RankAnswer | ForecastAnswer | VerifyAnswer
 
 
 class RankQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +142,16 @@ class ForecastQuery(msgspec.Struct, frozen=True, kw_only=True):
     horizon: int | None = None
 
 
-Query = RankQuery | ForecastQuery
+class VerifyQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose a row is said to be, and its acts: of which kind, by number, when each began and ended, in ms."""
+
+    entity: str
+    kinds: tuple[int, ...]
+    began_ms: tuple[float, ...]
+    ended_ms: tuple[float, ...]
+
+
+Query = RankQuery | ForecastQuery | VerifyQuery
 
 
 class RowRuntime(Protocol):
@@ -148,7 +175,7 @@ class RowRuntime(Protocol):
         ...
 
     def answer_row(
-        self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
+        self, values: Sequence[RowValue], time_s: float, entity: str | None = None, *, explain: bool = False
     ) -> Answer:
         """The answer for one row without history: the quick way. `values` are taken as checked."""
         ...

@@ -7,8 +7,12 @@ from typing import Protocol
 
 import polars as pl
 
+from telltale.contract.attack import Attack
+from telltale.contract.command import AppCommand
+from telltale.contract.derivation import Derivation
 from telltale.contract.errors import UsageError
-from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking
+from telltale.contract.estimator import Tell
+from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking, Verification
 from telltale.contract.plan import Plan
 from telltale.contract.route import Route
 from telltale.contract.schema import EventSchema
@@ -74,7 +78,8 @@ class Task:
         false_alarms_per_day: for "score": the alert budget where there are no labels to set the threshold with.
         threshold: for "score": the threshold of estimators whose score is a probability; None to set it from labels.
         threshold_variable: environment variable that overrides the threshold in serving, or "".
-        choices, ranking, forecasting: what a task of kind "choose", "rank", "forecast" decides with.
+        choices, ranking, forecasting, verification: what a task of kind "choose", "rank", "forecast", "verify" decides with.
+        attacks: for "verify": what attackers try, each measured where a version is evaluated.
         answer_names: names that fields of an answer are sent under too, by the field: `{"decision": "is_anomaly"}`;
             "time" is the time of the row that was decided.
         test_days: how many days `evaluate` makes up where no file is given; None for as many as are made up to train on.
@@ -99,6 +104,8 @@ class Task:
     choices: Choices | None = None
     ranking: Ranking | None = None
     forecasting: Forecasting | None = None
+    verification: Verification | None = None
+    attacks: tuple[Attack, ...] = ()
     answer_names: Mapping[str, str] = field(default_factory=dict)
     test_days: float | None = None
     alarm_limits: Mapping[str, float] = field(default_factory=dict)
@@ -111,7 +118,9 @@ class Collection:
     """A source of real rows on this machine.
 
     `collect(interval_s, n_rows)` yields rows as dictionaries in the event's columns, one per interval; for ever where
-    `n_rows` is None. `collect_path(path, n_rows)`, in its place, reads what lies at a path.
+    `n_rows` is None. In its place `collect_path(path, n_rows)` reads what lies at a path, and `collect_entity(entity, tell)`
+    records somebody, or something, that is named, until whoever does it ends it; it tells people how, and what came of it.
+    `output` is the file below TELLTALE_HOME that rows go to where nobody names another; "-" for standard output.
     """
 
     name: str
@@ -119,6 +128,8 @@ class Collection:
     title: str
     collect: Callable[[float, int | None], Iterator[dict[str, float | str]]] | None = None
     collect_path: Callable[[str, int | None], Iterator[dict[str, float | str | None]]] | None = None
+    collect_entity: Callable[[str, Tell], Iterator[Mapping[str, object]]] | None = None
+    output: str = "-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +153,10 @@ class App:
         simulate: makes rows up.
         start: when simulated time starts (a Monday, UTC).
         collections: real sources on this machine, by name.
+        derivations: events whose rows can be made from those of another.
         schedules: retraining of several tasks together.
         routes: paths of its own.
+        commands: of its own, on the command line.
     """
 
     name: str
@@ -153,8 +166,10 @@ class App:
     simulate: Simulator
     start: datetime
     collections: Mapping[str, Collection] = field(default_factory=dict)
+    derivations: tuple[Derivation, ...] = ()
     schedules: tuple[AppSchedule, ...] = ()
     routes: tuple[Route, ...] = ()
+    commands: tuple[AppCommand, ...] = ()
 
     def event(self, name: str) -> EventSchema:
         """The event of that name. Raises UsageError."""

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.kinds import Kind
+from telltale.contract.sequence import TimedSequence
 
 Parameter = int | float | str
 Parameters = Mapping[str, Parameter]
 Features = NDArray[np.float32]  # shape (n rows, k features), finite
 Scores = NDArray[np.float64]  # shape (n rows,), finite, HIGHER = more likely the event
+Groups = NDArray[np.int64]  # shape (n rows,), a number per entity: whose each row is
 Floats = NDArray[np.float64]
 Tell = Callable[[str], None]  # a line for people, while it goes on
 
@@ -46,12 +48,15 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
         needs_labels: it learns from rows labelled 0 and 1.
         is_costly: a fit takes so long that the threshold is set from one left-out fold in place of four.
         is_probability: the score is a probability, so that a task's own fixed threshold means something.
+        validates: it keeps some training rows to validate on while it learns, and `fit` takes `groups` for that
+            (`ValidatingEstimator`).
     """
 
     needs: tuple[str, ...] = ()
     needs_labels: bool = False
     is_costly: bool = False
     is_probability: bool = False
+    validates: bool = False
 
 
 class AnyEstimator(Protocol):
@@ -121,6 +126,23 @@ class Estimator(AnyEstimator, Protocol):
 
     def load(self, parts: Parts) -> Scorer:
         """A scorer from stored parts alone. Raises BundleError."""
+        ...
+
+
+class ValidatingEstimator(Estimator, Protocol):
+    """A model that scores, and keeps some training rows to validate on while it learns."""
+
+    def fit(
+        self,
+        features: Features,
+        *,
+        labels: NDArray[np.int8] | None,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+        groups: Groups | None = None,
+    ) -> Parts:
+        """Fit; with `groups`, all rows of one are learned from, or all are validated on."""
         ...
 
 
@@ -213,4 +235,34 @@ class ForecastEstimator(AnyEstimator, Protocol):
         self, values: Floats, *, season: int, horizon: int, level: float, parameters: Parameters, seed: int
     ) -> Continued:
         """Continue one evenly spaced series, oldest first, of the period `season` (1 where there is none)."""
+        ...
+
+
+class Matcher(Protocol):
+    """Somebody's enrolled sequences, ready to be compared with others."""
+
+    def score(self, sequences: Sequence[TimedSequence]) -> Floats:
+        """One score per sequence, shape (n,), finite, HIGHER = more likely theirs; on one scale for everybody."""
+        ...
+
+
+class Verifier(Protocol):
+    """A fitted way to compare sequences with somebody's own: nobody needs to be known from training."""
+
+    def matcher(self, enrolled: Sequence[TimedSequence]) -> Matcher:
+        """Of sequences of one entity, oldest first; at least one."""
+        ...
+
+
+class VerifyEstimator(AnyEstimator, Protocol):
+    """A model of how sequences of one entity are alike, and unlike those of others."""
+
+    def fit(
+        self, people: Sequence[Sequence[TimedSequence]], *, parameters: Parameters, seed: int, tell: Tell = silent
+    ) -> Parts:
+        """Fit on the own sequences of several entities, oldest first. Same seed, same parts."""
+        ...
+
+    def load(self, parts: Parts) -> Verifier:
+        """A verifier from stored parts alone. Raises BundleError."""
         ...

@@ -1,10 +1,13 @@
 """What a task decides with, where rows and columns alone do not say it: one value per kind of task."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-Kind = Literal["score", "choose", "segment", "rank", "forecast"]
+Kind = Literal["score", "choose", "segment", "rank", "forecast", "verify"]
+
+# Kinds whose answers are a score, a threshold and a decision, which labels can say are right or wrong.
+SCORING_KINDS: Final[frozenset[Kind]] = frozenset({"score", "verify"})
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,3 +56,30 @@ class Forecasting(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     horizon: int
     level: float = 0.95
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task of kind "verify" compares with the entity's own earlier rows: acts, of which only kind and time count.
+
+    Args:
+        kinds: the event's column of what kind of act each was.
+        kind_names: the values it may have, at most 16.
+        began, ended: the columns of when each act began and ended, in ms.
+        least_acts: a row of fewer says nothing.
+        least_samples: so many rows of the entity must be enrolled before another is verified.
+        enrolled: where a version is judged, so many of an entity's first rows are enrolled, or the first half if those
+            are fewer; the others are verified.
+    """
+
+    kinds: str
+    kind_names: tuple[str, ...]
+    began: str
+    ended: str
+    least_acts: int = 10
+    least_samples: int = 3
+    enrolled: int = 10
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return self.kinds, self.began, self.ended

@@ -138,6 +138,18 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, tag="product", tag_fiel
     factor: float = 1.0
 
 
+class Lookup(msgspec.Struct, frozen=True, kw_only=True, tag="lookup", tag_field="op"):
+    """What a table says of a text; `otherwise` of a text that is not in it, as of none.
+
+    The only step that reads a column of text.
+    """
+
+    out: str
+    column: str
+    table: dict[str, float]
+    otherwise: float
+
+
 Step = (
     Log
     | Ratio
@@ -152,6 +164,7 @@ Step = (
     | ForwardFill
     | WindowStat
     | Product
+    | Lookup
 )
 
 
@@ -216,4 +229,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def nullable(self) -> frozenset[str]:
         """Measured columns that may have no value, since a step fills them and no other reads them."""
-        return frozenset(step.column for step in self.steps if isinstance(step, ForwardFill))
+        return frozenset(step.column for step in self.steps if isinstance(step, ForwardFill | Lookup))
+
+    @property
+    def text(self) -> frozenset[str]:
+        """Measured columns of text."""
+        return frozenset(step.column for step in self.steps if isinstance(step, Lookup))

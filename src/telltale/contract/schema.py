@@ -48,8 +48,10 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
         label: name of the label column (0/1), or None.
         label_aliases: other names under which files carry it.
         any_numeric: where none of `columns` is present, every other numeric column is taken as measured instead.
+        more_numeric: beside `columns`, every other numeric column is measured too.
         lateness_s: how far time may go back within one file and entity before a row is quarantined.
         key: columns that, beside entity and time, tell one row from another (the items of one order).
+        aligned: list columns that hold a value each for the same things, in one order: in a row all are equally long.
         demands: what a file must be like as a whole; `validate` says which demand is not met.
         forbidden: columns that could hold content; an event that has one is refused by name.
     """
@@ -62,8 +64,10 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     label_aliases: tuple[str, ...] = ()
     any_numeric: bool = False
+    more_numeric: bool = False
     lateness_s: float = 0.0
     key: tuple[str, ...] = ()
+    aligned: tuple[str, ...] = ()
     demands: Demands | None = None
     forbidden: tuple[str, ...] = ()
 

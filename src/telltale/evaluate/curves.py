@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.evaluate.error_rates import equal_error_rate_of
+from telltale.evaluate.class_plots import DETECTION, ClassWords
 from telltale.evaluate.figures import (
     AMBER,
     ANOMALOUS,
@@ -27,7 +27,14 @@ from telltale.evaluate.metrics import count_decisions
 from telltale.evaluate.ranking import Scores, auroc_of, average_precision_of, cuts
 
 
-def draw_roc(directory: Path, labels: NDArray[np.integer], scores: Scores, *, threshold: float) -> Path:
+def draw_roc(
+    directory: Path,
+    labels: NDArray[np.integer],
+    scores: Scores,
+    *,
+    threshold: float,
+    words: ClassWords = DETECTION,
+) -> Path:
     """`roc_curve.png`: recall against false-positive rate, the area in the title."""
     at = cuts(labels, scores)
     kept = thinned(at.tp.size)
@@ -40,7 +47,7 @@ def draw_roc(directory: Path, labels: NDArray[np.integer], scores: Scores, *, th
     axes.fill_between(fpr, recall, color=NORMAL, alpha=0.08, linewidth=0)
     axes.plot(fpr, recall, color=NORMAL, linewidth=2, label="this version")
     mark_point(axes, counts.fp / counts.n_negative, counts.tp / counts.n_positive, label=f"threshold {threshold:.4g}")
-    label_axes(axes, x="false-positive rate", y="recall")
+    label_axes(axes, x=words.rates[0], y=words.rates[1])
     show_shares(axes)
     axes.legend(fontsize=9, frameon=False, labelcolor=INK, loc="lower right")
     return save(figure, directory / "roc_curve.png")
@@ -95,36 +102,3 @@ def draw_threshold_sweep(directory: Path, labels: NDArray[np.integer], scores: S
     show_shares(axes, which="y")
     show_legend(axes, below=True)
     return save(figure, directory / "threshold_sweep.png")
-
-
-def draw_threshold_analysis(
-    directory: Path,
-    labels: NDArray[np.integer],
-    scores: Scores,
-    *,
-    threshold: float,
-    limits: tuple[float | None, float | None] = (None, None),
-) -> Path:
-    """`threshold_analysis.png`: FAR and FRR at every threshold, where both meet, and what is asked of each (`limits`)."""
-    at = cuts(labels, scores)
-    kept = thinned(at.tp.size)
-    where, far, frr = at.threshold[kept], at.fp[kept] / at.fp[-1], 1.0 - at.tp[kept] / at.tp[-1]
-
-    figure, axes = new_figure(f"FAR and FRR (EER = {100 * equal_error_rate_of(at):.2f} %)", height=4.9)
-    if spans_magnitudes(scores):
-        axes.set_xscale("log")
-        show_plain_numbers(axes.xaxis)
-    for rate, name, colour, line, limit in (
-        (far, "FAR: impostors accepted", ANOMALOUS, "-", limits[0]),
-        (frr, "FRR: genuine rejected", NORMAL, "--", limits[1]),
-    ):
-        axes.plot(where, rate, color=colour, linestyle=line, linewidth=2, drawstyle="steps-post", label=name)
-        if limit is not None:
-            axes.axhline(
-                limit, color=colour, linewidth=1, linestyle=(0, (1, 3)), label=f"{name[:3]} asked: {100 * limit:g} %"
-            )
-    axes.axvline(threshold, color=INK, linewidth=1.4, linestyle=":", label=f"threshold {threshold:.4g}")
-    label_axes(axes, x="threshold", y="rate")
-    show_shares(axes, which="y")
-    show_legend(axes, below=True, columns=2)
-    return save(figure, directory / "threshold_analysis.png")

@@ -21,6 +21,7 @@ from telltale.evaluate.wording import (
     interval_text,
     limit_text,
     prevalence_text,
+    told_once,
     told_text,
     verdict_sentence,
 )
@@ -28,6 +29,10 @@ from telltale.evaluate.wording import (
 _FOOTNOTE = (
     "Intervals are 95 % and take rows as independent; rows of one incident are not, "
     "so read an interval as the narrowest that it could be."
+)
+_FOOTNOTE_OF_PEOPLE = (
+    "Intervals are 95 %. Those of accuracy, AUROC and the error rates of verification are over resampled people, each with all "
+    "of their rows; the others take rows as independent."
 )
 
 
@@ -63,7 +68,7 @@ def write_report(
         _targets(verdict) if verdict.targets else "",
         _figures(metrics) if metrics else "",
         _plots(images) if images else "",
-        f"<footer>{_FOOTNOTE}</footer>",
+        f"<footer>{_FOOTNOTE_OF_PEOPLE if 'eer_global' in metrics else _FOOTNOTE}</footer>",
     ]
     path.write_text(page(title, sections, style=STYLE), encoding="utf-8")
 
@@ -107,7 +112,7 @@ def _figures(metrics: Mapping[str, Measured]) -> str:
             escape(interval_text(name, measured.low, measured.high)),
             escape(count_text(name, measured.n)) if measured.n else NO_FIGURE,
         )
-        for name, measured in metrics.items()
+        for name, measured in told_once(metrics).items()
     ]
     return f"<h2>All figures</h2>{sheet(columns, rows)}"
 

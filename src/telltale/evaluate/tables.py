@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from telltale.contract.verdict import Measured, TargetResult, Verdict
+from telltale.evaluate.class_plots import DETECTION, ClassWords
 from telltale.evaluate.metrics import ConfusionCounts
 from telltale.evaluate.wording import (
     MARKS,
@@ -15,6 +16,7 @@ from telltale.evaluate.wording import (
     interval_text,
     limit_text,
     prevalence_text,
+    told_once,
     told_text,
     verdict_sentence,
 )
@@ -59,7 +61,7 @@ def metrics_table(metrics: Mapping[str, Measured], *, n: int, n_positive: int | 
     table.add_column("figure")
     for name in ("measured", "95 % interval", "rests on"):
         table.add_column(name, justify="right")
-    for name, measured in metrics.items():
+    for name, measured in told_once(metrics).items():
         table.add_row(
             figure_name(name),
             told_text(name, measured.value),
@@ -69,9 +71,9 @@ def metrics_table(metrics: Mapping[str, Measured], *, n: int, n_positive: int | 
     return table
 
 
-def confusion_table(counts: ConfusionCounts, *, names: tuple[str, str] = ("normal", "anomalous")) -> "Table":
+def confusion_table(counts: ConfusionCounts, *, words: ClassWords = DETECTION) -> "Table":
     """Rows by truth and decision."""
-    normal, anomalous = names
+    normal, anomalous = words.negative, words.positive
     table = _table("Confusion matrix")
     table.add_column("truth")
     for name in (f"decided {normal}", f"decided {anomalous}", "all"):

@@ -1,8 +1,9 @@
 """How figures and verdicts are told to people, on the console and in the report alike."""
 
+from collections.abc import Mapping
 from math import isnan
 
-from telltale.contract.verdict import Outcome, TargetResult, Verdict
+from telltale.contract.verdict import Measured, Outcome, TargetResult, Verdict
 
 # Areas and what is no share are told as decimals, as papers and the tools that people compare with do; all else as a
 # percentage.
@@ -18,6 +19,10 @@ _NAMES = {
     "far": "FAR",
     "frr": "FRR",
     "eer": "EER",
+    "eer_global": "EER, one threshold",
+    "eer_per_person": "EER, mean per person",
+    "zero_miss_false_alarm_rate": "Zero-miss false-alarm rate",
+    "zero_miss_false_alarm_rate_per_person": "Zero-miss false-alarm rate, mean per person",
     "bootstrap_ari": "Bootstrap ARI",
     "hit_rate_10": "Hit rate at 10",
     "hit_rate_10_gain": "Hit rate at 10, gain",
@@ -25,6 +30,13 @@ _NAMES = {
     "ndcg_10_gain": "NDCG at 10, gain",
     "smape": "sMAPE",
     "mase": "MASE",
+}
+# One figure under two names, each at home in another kind of task.
+_SAME_FIGURE = {
+    "false_positive_rate": "far",
+    "false_negative_rate": "frr",
+    "specificity": "far",
+    "eer": "eer_global",
 }
 NO_FIGURE = "–"
 MARKS: dict[bool | None, str] = {True: "✓", False: "✗", None: "?"}
@@ -42,7 +54,23 @@ def figure_name(metric: str) -> str:
     >>> figure_name("false_positive_rate"), figure_name("average_precision")
     ('False-positive rate', 'Average precision')
     """
+    if metric.startswith("attack_"):
+        return f"Accepted: {metric.removeprefix('attack_').replace('_', ' ')}"
     return _NAMES.get(metric) or metric.replace("_", " ").capitalize()
+
+
+def told_once(metrics: Mapping[str, Measured]) -> dict[str, Measured]:
+    """The figures to show people: of a task that verifies, none a second time by the name that others give it.
+
+    >>> one = Measured(value=0.1, low=0.0, high=0.2, n=50)
+    >>> list(told_once({"far": one, "false_positive_rate": one}))
+    ['far', 'false_positive_rate']
+    >>> list(told_once({"false_positive_rate": one, "far": one, "eer": one, "eer_global": one}))
+    ['far', 'eer_global']
+    """
+    if "eer_global" not in metrics:
+        return dict(metrics)
+    return {name: measured for name, measured in metrics.items() if _SAME_FIGURE.get(name) not in metrics}
 
 
 def figure_text(metric: str, value: float | None) -> str:
@@ -110,6 +138,10 @@ def count_text(metric: str, n: int) -> str:
         "specificity": "negative",
         "auroc": "rarer class",
         "eer": "rarer class",
+        "eer_global": "rarer class",
+        "eer_per_person": "people",
+        "zero_miss_false_alarm_rate": "genuine",
+        "zero_miss_false_alarm_rate_per_person": "people",
         "far": "impostors",
         "frr": "genuine",
         "f1": "flagged or positive",

@@ -14,6 +14,7 @@ from telltale.contract.plan import (
     ForwardFill,
     Largest,
     Log,
+    Lookup,
     Norm,
     Plan,
     Product,
@@ -120,6 +121,11 @@ def _of_row(step: RowStep) -> pl.Expr:
             return pl.max_horizontal(pl.col(name).abs() for name in step.columns)
         case Norm():
             return (pl.sum_horizontal(pl.col(name) ** 2 for name in step.columns) / len(step.columns)).sqrt()
+        case Lookup():
+            # No table of Polars is empty, and none has a null among its texts.
+            table = step.table or {"": step.otherwise}
+            found = pl.col(step.column).replace_strict(table, default=step.otherwise, return_dtype=pl.Float64)
+            return found.fill_null(step.otherwise)
         case Product():
             return pl.reduce(lambda left, right: left * right, [pl.col(name) for name in step.columns]) * step.factor
 

@@ -7,6 +7,7 @@ from telltale.contract.plan import (
     ForwardFill,
     Largest,
     Log,
+    Lookup,
     Norm,
     Product,
     RateDeviation,
@@ -17,7 +18,7 @@ from telltale.contract.plan import (
     WindowStat,
 )
 
-RowStep = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Largest | Norm | Product
+RowStep = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Largest | Norm | Product | Lookup
 WindowStep = Change | Rolling | ForwardFill | WindowStat
 
 

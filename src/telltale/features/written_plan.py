@@ -19,6 +19,7 @@ from telltale.contract.plan import (
     ForwardFill,
     Largest,
     Log,
+    Lookup,
     Norm,
     Plan,
     Product,
@@ -33,10 +34,10 @@ from telltale.features.calendar import MONDAY_OFFSET_S
 from telltale.features.steps import RowStep, WindowStep
 from telltale.features.time_windows import OF_VALUES
 
-# A row's measured values; None only in columns that a ForwardFill step reads.
-Row = Sequence[float | None]
+# A row's measured values; None only in columns that a ForwardFill step reads, and text only in those of a Lookup step.
+Row = Sequence[float | str | None]
 # One row's values: the measured columns, then one more per step, then its time where the plan has windows of time. A
-# measured value may be None, as in a row; only ForwardFill steps read it.
+# measured value may be None or text, as in a row; only ForwardFill and Lookup steps read those.
 Slots = list[float]
 # (a row's measured values, the slots of the rows before it, its epoch time, its entity) -> its slots
 Run = Callable[[Row, Sequence[Slots], float, str], Slots]
@@ -133,6 +134,9 @@ class _Writer:
             case Norm():
                 squares = " + ".join(f"s{at} * s{at}" for at in (places[name] for name in step.columns))
                 return f"sqrt(({squares}) / {len(step.columns)})"
+            case Lookup():
+                self._values[f"o{place}"] = step.otherwise
+                return f"{self._value(place, step.table)}.get(s{places[step.column]}, o{place})"
             case Product():
                 return " * ".join([*(f"s{places[name]}" for name in step.columns), self._value(place, step.factor)])
 

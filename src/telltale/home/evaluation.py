@@ -9,6 +9,7 @@ import polars as pl
 
 from telltale.contract.app import Task
 from telltale.contract.errors import NotEnoughDataError
+from telltale.contract.kinds import SCORING_KINDS
 from telltale.models.runtimes import LoadedRuntime
 from telltale.retrain.training import targets_document
 from telltale.telemetry.frames import ENTITY, LABEL, TIME
@@ -84,7 +85,7 @@ def as_document(evaluation: Evaluation, runtime: LoadedRuntime, files: dict[str,
         "counts": None if judged.result is None else msgspec.to_builtins(judged.result.counts),
         "targets": targets_document(judged.verdict),
         "verdict": judged.verdict.outcome,
-        "prevalence": None if math.isnan(prevalence) or manifest.kind != "score" else prevalence,
+        "prevalence": None if math.isnan(prevalence) or manifest.kind not in SCORING_KINDS else prevalence,
         "threshold": manifest.threshold,
         "files": files,
     }

@@ -11,6 +11,7 @@ from telltale.contract.app import Task
 from telltale.home.evaluation import Evaluation, as_document, write_answers
 from telltale.models.runtimes import LoadedRuntime
 from telltale.models.score_runtime import ScoreRuntime
+from telltale.models.verify_runtime import VerifyRuntime
 from telltale.train.prepared import labels_of
 
 EVALUATION_FILE, REPORT_FILE, PREDICTIONS_FILE = "evaluation.json", "report.html", "predictions.csv"
@@ -53,7 +54,7 @@ def _facts(evaluation: Evaluation, runtime: LoadedRuntime) -> dict[str, str]:
         "trained on": f"{manifest.trained_on.n_rows:,} rows, {manifest.trained_on.kind}",
         "judged on": f"{evaluation.frame.height:,} rows, {evaluation.data_kind}",
     }
-    if isinstance(runtime, ScoreRuntime) and manifest.operating_point is not None:
+    if isinstance(runtime, ScoreRuntime | VerifyRuntime) and manifest.operating_point is not None:
         facts["threshold"] = f"{runtime.threshold:.4f}, from {manifest.operating_point.method}"
     return facts
 
@@ -62,6 +63,8 @@ def _pictures(evaluation: Evaluation, task: Task, runtime: LoadedRuntime, direct
     from telltale.evaluate.kind_plots import write_metrics_plot
     from telltale.evaluate.plots import write_plots
 
+    if isinstance(runtime, VerifyRuntime):
+        return _verification_pictures(evaluation, task, runtime, directory)
     if not isinstance(runtime, ScoreRuntime):
         return write_metrics_plot(directory, metrics=evaluation.judged.metrics, targets=task.targets)
     labels = labels_of(evaluation.frame)
@@ -75,6 +78,21 @@ def _pictures(evaluation: Evaluation, task: Task, runtime: LoadedRuntime, direct
         targets=task.targets,
         importance=_importance(runtime, evaluation.frame, labels),
     )
+
+
+def _verification_pictures(
+    evaluation: Evaluation, task: Task, runtime: VerifyRuntime, directory: Path
+) -> dict[str, Path]:
+    from telltale.evaluate.attack_plot import write_attack_plot
+    from telltale.evaluate.verification_plots import write_verification_plots
+
+    found = evaluation.judged.tried
+    if found is None or not len(found.labels):
+        return {}
+    pictures = write_verification_plots(
+        directory, labels=found.labels, scores=found.scores, threshold=runtime.threshold, targets=task.targets
+    )
+    return pictures | write_attack_plot(directory, metrics=evaluation.judged.metrics, attacks=task.attacks)
 
 
 def _importance(runtime: ScoreRuntime, frame: pl.DataFrame, labels: NDArray[np.int8] | None) -> dict[str, float] | None:

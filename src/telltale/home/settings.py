@@ -146,6 +146,19 @@ SETTINGS = (
         promise="N-17",
     ),
     Setting(
+        variable="RELAY_SEED",
+        default="",
+        meaning="words, 0x seed or //path of the account that `telltale relay substrate` signs with, where no --seed-file is "
+        "given",
+        promise="B-27",
+    ),
+    Setting(
+        variable="RELAY_API_KEY",
+        default="",
+        meaning="key that `telltale relay substrate` sends to /predict as X-API-Key; empty: none",
+        promise="B-27",
+    ),
+    Setting(
         variable="SCALER_PATH",
         default="",
         meaning="the scaler is part of the version's plan, in its bundle: there is no file of its own",

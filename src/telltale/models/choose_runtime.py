@@ -7,7 +7,7 @@ from typing import Final, final
 import numpy as np
 import polars as pl
 
-from telltale.contract.answer import CheckedRow, ChoiceAnswer, Input
+from telltale.contract.answer import CheckedRow, ChoiceAnswer, Input, RowValue
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Floats, OutcomeEstimator, OutcomeModel
 from telltale.contract.kinds import Choices
@@ -83,7 +83,7 @@ class ChooseRuntime:
         return self._answers(*self._inputs.windows(inputs))
 
     def answer_row(
-        self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
+        self, values: Sequence[RowValue], time_s: float, entity: str | None = None, *, explain: bool = False
     ) -> ChoiceAnswer:
         """The answer for one row without history: the quick way. `values` are taken as checked."""
         del explain

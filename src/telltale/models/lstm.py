@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.errors import UsageError
-from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Tell, Traits, silent
+from telltale.contract.estimator import Choice, Features, Groups, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import GraphScorer
 from telltale.models.neural_graph import GraphDraft, Weights
 from telltale.models.neural_rows import Scaler, neural_rows
-from telltale.models.neural_training import Schedule, train_network
+from telltale.models.neural_schedule import Schedule
+from telltale.models.neural_training import train_network
 
 _HEAD: Final = 32
 
@@ -34,7 +35,7 @@ class Lstm:
 
     name = "lstm"
     kind: Kind = "score"
-    traits = Traits(needs=("torch",), needs_labels=True, is_costly=True, is_probability=True)
+    traits = Traits(needs=("torch",), needs_labels=True, is_costly=True, is_probability=True, validates=True)
     expected_failures: Mapping[str, str] = {
         "check_a_feature_that_never_moved_is_seen_when_it_does": "labels say nothing of a feature that never moved",
     }
@@ -52,6 +53,7 @@ class Lstm:
         "augment": 0,
         "device": "cpu",
         "checkpoint_dir": "",
+        "tensorboard_dir": "",
     }
     search_space: Mapping[str, Choice] = {"learning_rate": Choice(kind="float", low=3e-4, high=1e-2, log=True)}
     grid: Mapping[str, tuple[Parameter, ...]] = {"learning_rate": (0.0003, 0.001, 0.003)}
@@ -64,13 +66,14 @@ class Lstm:
         parameters: Parameters,
         seed: int,
         tell: Tell = silent,
+        groups: Groups | None = None,
     ) -> Parts:
         """Fit on labelled rows, shape (n, sequence * k), oldest first.
 
         Parameters as those of `telltale.models.mlp.Mlp.fit`.
 
         Raises:
-            NotEnoughDataError: fewer than ten rows of a class.
+            NotEnoughDataError: fewer than ten rows of a class, or groups that cannot be parted.
             UsageError: a parameter is out of range, there is no such device, or the loss is lost.
         """
         schedule = Schedule.of(parameters)
@@ -82,7 +85,12 @@ class Lstm:
                 mend="Give a sequence of at least 1, and features made for it.",
             )
         rows = neural_rows(
-            features, labels, sequence=sequence, most_validation=schedule.rows_per_epoch, where=self.name
+            features,
+            labels,
+            sequence=sequence,
+            most_validation=schedule.rows_per_epoch,
+            where=self.name,
+            groups=groups,
         )
         n_columns, hidden, layers = features.shape[1] // sequence, int(parameters["hidden"]), int(parameters["layers"])
         weights = train_network(

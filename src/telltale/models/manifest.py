@@ -6,7 +6,7 @@ import msgspec
 
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Parameter
-from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking
+from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking, Verification
 from telltale.contract.plan import Plan
 from telltale.contract.schema import EventSchema
 from telltale.contract.verdict import Verdict
@@ -87,6 +87,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float | None]
     libraries: dict[str, str]
     calibration: Calibration | None = None
+    verification: Verification | None = None
 
     @property
     def row_columns(self) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Tell, Traits, silent
+from telltale.contract.estimator import Choice, Features, Groups, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import GraphScorer
 from telltale.models.neural_graph import GraphDraft, Weights
 from telltale.models.neural_rows import Scaler, neural_rows
-from telltale.models.neural_training import Schedule, train_network
+from telltale.models.neural_schedule import Schedule
+from telltale.models.neural_training import train_network
 
 
 @final
@@ -27,7 +28,7 @@ class Mlp:
 
     name = "mlp"
     kind: Kind = "score"
-    traits = Traits(needs=("torch",), needs_labels=True, is_costly=True, is_probability=True)
+    traits = Traits(needs=("torch",), needs_labels=True, is_costly=True, is_probability=True, validates=True)
     expected_failures: Mapping[str, str] = {
         "check_a_feature_that_never_moved_is_seen_when_it_does": "labels say nothing of a feature that never moved",
     }
@@ -43,6 +44,7 @@ class Mlp:
         "augment": 0,
         "device": "cpu",
         "checkpoint_dir": "",
+        "tensorboard_dir": "",
     }
     search_space: Mapping[str, Choice] = {
         "hidden": Choice(kind="int", low=16, high=128, log=True),
@@ -58,19 +60,28 @@ class Mlp:
         parameters: Parameters,
         seed: int,
         tell: Tell = silent,
+        groups: Groups | None = None,
     ) -> Parts:
         """Fit on labelled rows.
 
-        `augment` 1 adds noise of a twentieth of a standard deviation to a training row, anew whenever it is seen.
-        `device` is "cpu" or "cuda"; only on a CPU does the same seed promise the same parts. `checkpoint_dir` is where
-        each epoch leaves what a stopped training goes on from.
+        `augment` 1 adds noise of a twentieth of a standard deviation to a training row, anew whenever it is seen; rows
+        kept for validation stay as they are. `device` is "cpu" or "cuda"; only on a CPU does the same seed promise the
+        same parts. `checkpoint_dir` is where each epoch leaves what a stopped training goes on from, `tensorboard_dir`
+        where it leaves its figures for TensorBoard. With `groups`, whole groups validate.
 
         Raises:
-            NotEnoughDataError: fewer than ten rows of a class.
+            NotEnoughDataError: fewer than ten rows of a class, or groups that cannot be parted.
             UsageError: a parameter is out of range, there is no such device, or the loss is lost.
         """
         schedule = Schedule.of(parameters)
-        rows = neural_rows(features, labels, sequence=1, most_validation=schedule.rows_per_epoch, where=self.name)
+        rows = neural_rows(
+            features,
+            labels,
+            sequence=1,
+            most_validation=schedule.rows_per_epoch,
+            where=self.name,
+            groups=groups,
+        )
         shape = features.shape[1], int(parameters["hidden"]), int(parameters["layers"])
         weights = train_network(
             lambda: mlp_network(*shape), rows, schedule=schedule, parameters=parameters, seed=seed, tell=tell

@@ -15,8 +15,8 @@ from telltale.contract.estimator import Parameter, Parameters
 from telltale.models.neural_graph import Weights
 from telltale.models.neural_rows import NeuralRows
 
-# Another folder, more epochs or more patience are the same training, further on.
-_NOT_PART: Final = frozenset({"checkpoint_dir", "epochs", "patience"})
+# Other folders, more epochs or more patience are the same training, further on.
+_NOT_PART: Final = frozenset({"checkpoint_dir", "tensorboard_dir", "epochs", "patience"})
 _TRAINING: Final = "training.json"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.errors import NotEnoughDataError
-from telltale.contract.estimator import Features
+from telltale.contract.estimator import Features, Groups
 
 # A standardised value further out than this says no more; without a bound one wild value would decide alone.
 REACH: Final = 10.0
@@ -49,13 +49,20 @@ class NeuralRows:
 
 
 def neural_rows(
-    features: Features, labels: NDArray[np.int8] | None, *, sequence: int, most_validation: int, where: str
+    features: Features,
+    labels: NDArray[np.int8] | None,
+    *,
+    sequence: int,
+    most_validation: int,
+    where: str,
+    groups: Groups | None = None,
 ) -> NeuralRows:
     """Split and standardise.
 
     Rows labelled -1 are left out. Of each class, in the order given (by entity and time), every fifth of twenty runs
     of consecutive rows validates: rows of one entity or one incident are mostly on one side, and both classes are on
-    both.
+    both. With groups, whole groups validate instead, about every fifth, so that the loss that chooses the epoch is one on
+    strangers.
 
     Args:
         features: shape (n, sequence * k).
@@ -63,9 +70,10 @@ def neural_rows(
         sequence: rows side by side in one line of the features.
         most_validation: validate on no more rows than these, evenly chosen; 0 for all.
         where: the estimator, for messages.
+        groups: whose each row is, shape (n,), or None.
 
     Raises:
-        NotEnoughDataError: a class has fewer than ten rows.
+        NotEnoughDataError: a class has fewer than ten rows, or no choice of groups has both classes on both sides.
     """
     known = np.zeros(len(features), dtype=bool) if labels is None else labels >= 0
     truth = np.zeros(0, dtype=np.int8) if labels is None else labels[known]
@@ -78,11 +86,7 @@ def neural_rows(
                 mend=f"It learns from labels: give at least {_LEAST_OF_EACH} rows of each, or use another estimator.",
             )
     rows = features[known]
-    validates = np.zeros(len(rows), dtype=bool)
-    for value in (0, 1):
-        places = np.flatnonzero(truth == value)
-        run = np.arange(len(places)) * _RUNS // len(places)
-        validates[places[run % _EVERY == _EVERY // 2]] = True
+    validates = _runs(truth) if groups is None else _whole_groups(truth, groups[known], where=where)
     kept = np.flatnonzero(validates)
     if 0 < most_validation < len(kept):
         kept = kept[np.linspace(0, len(kept) - 1, most_validation).astype(np.intp)]
@@ -93,6 +97,31 @@ def neural_rows(
         labels=truth[~validates].astype(np.float32),
         validation_features=scaler.apply(rows[kept]),
         validation_labels=truth[kept].astype(np.float32),
+    )
+
+
+def _runs(truth: NDArray[np.int8]) -> NDArray[np.bool_]:
+    validates = np.zeros(len(truth), dtype=bool)
+    for value in (0, 1):
+        places = np.flatnonzero(truth == value)
+        run = np.arange(len(places)) * _RUNS // len(places)
+        validates[places[run % _EVERY == _EVERY // 2]] = True
+    return validates
+
+
+def _whole_groups(truth: NDArray[np.int8], groups: Groups, *, where: str) -> NDArray[np.bool_]:
+    """Every fifth group, in the order of their numbers, from the first start that leaves both classes on both sides."""
+    place = np.unique(groups, return_inverse=True)[1]
+    every = min(_EVERY, int(place.max()) + 1)
+    for start in [(every // 2 + step) % every for step in range(every)]:
+        validates: NDArray[np.bool_] = place % every == start
+        if every > 1 and all(len(np.unique(truth[side])) == 2 for side in (validates, ~validates)):
+            return validates
+    raise NotEnoughDataError(
+        f"rows of {int(place.max()) + 1} entities cannot be parted into those to learn from and those to validate on, "
+        "with both labels on both sides",
+        where=where,
+        mend="Give rows of more entities, or use an estimator that does not validate while it learns.",
     )
 
 

@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,67 +17,14 @@ from numpy.typing import NDArray
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Parameters, Tell
 from telltale.models.neural_checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
+from telltale.models.neural_events import EventFile
+from telltale.models.neural_figures import EpochFigures, count_decided
 from telltale.models.neural_graph import Weights
 from telltale.models.neural_rows import NeuralRows
+from telltale.models.neural_schedule import Schedule
 
 _JITTER: Final = 0.05  # standard deviations
 _ORDER, _NOISE = 1, 2  # streams of random numbers of one seed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """How long and how fast to train.
-
-    Args:
-        epochs: at most.
-        batch_size: rows per step.
-        learning_rate: of Adam, at the start.
-        halve_after: epochs without a better validation loss after which the learning rate is halved; 0 for never.
-        patience: epochs without a better validation loss after which training stops.
-        rows_per_epoch: rows seen in an epoch, the next ones of a shuffled deck; 0 for all.
-        augment: 1 for noise on training rows.
-        device: "cpu" or "cuda".
-        checkpoint_dir: a folder to leave checkpoints in and go on from; "" for none.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    halve_after: int
-    patience: int
-    rows_per_epoch: int
-    augment: int
-    device: str
-    checkpoint_dir: str
-
-    @classmethod
-    def of(cls, parameters: Parameters) -> "Schedule":
-        """From an estimator's parameters. Raises UsageError for what cannot be trained with."""
-        schedule = cls(
-            epochs=int(parameters["epochs"]),
-            batch_size=int(parameters["batch_size"]),
-            learning_rate=float(parameters["learning_rate"]),
-            halve_after=int(parameters["halve_after"]),
-            patience=int(parameters["patience"]),
-            rows_per_epoch=int(parameters["rows_per_epoch"]),
-            augment=int(parameters["augment"]),
-            device=str(parameters["device"]),
-            checkpoint_dir=str(parameters["checkpoint_dir"]),
-        )
-        for name, least in (
-            ("epochs", 1),
-            ("batch_size", 1),
-            ("patience", 1),
-            ("halve_after", 0),
-            ("rows_per_epoch", 0),
-        ):
-            if getattr(schedule, name) < least:
-                raise UsageError(f"{name} is {getattr(schedule, name)}", where="train", mend=f"Give at least {least}.")
-        if not (math.isfinite(schedule.learning_rate) and schedule.learning_rate > 0):
-            raise UsageError(
-                f"learning_rate is {schedule.learning_rate}", where="train", mend="Give a finite number above 0."
-            )
-        return schedule
 
 
 def train_network(
@@ -104,13 +50,17 @@ def train_network(
         UsageError: there is no such device, or the loss is no number any more.
     """
     device = _device(schedule.device)
+    folder = open_folder(Path(schedule.checkpoint_dir), rows, parameters, seed=seed)
     with _one_thread():
         training = _Training(network, rows, schedule, device=device, seed=seed)
-        folder = None
         if schedule.checkpoint_dir:
-            folder = open_folder(Path(schedule.checkpoint_dir), rows, parameters, seed=seed)
             training.go_on_from(folder, tell)
-        training.run(folder, tell)
+        events = None
+        if schedule.tensorboard_dir:
+            events = EventFile.create(
+                Path(schedule.tensorboard_dir) / folder.path.name, step=training.progress.epoch + 1
+            )
+        training.run(folder if schedule.checkpoint_dir else None, events, tell)
         return training.best
 
 
@@ -151,14 +101,14 @@ class _Training:
         self.progress, self.best = found.progress, found.best
         tell(f"Going on after epoch {self.progress.epoch} of {folder.path}.")
 
-    def run(self, folder: CheckpointFolder | None, tell: Tell) -> None:
+    def run(self, folder: CheckpointFolder | None, events: EventFile | None, tell: Tell) -> None:
         """Epochs until there are enough or validation has got no better for long enough."""
         schedule = self.schedule
         while self.progress.epoch < schedule.epochs and self._stale() < schedule.patience:
             started = time.perf_counter()
-            train_loss = self._epoch(self.progress.epoch)
-            loss, figures = self._validate()
-            if not math.isfinite(train_loss + loss):
+            figures = self._epoch(self.progress.epoch)
+            loss = figures.val_loss
+            if not math.isfinite(figures.train_loss + loss):
                 raise UsageError(
                     f"the loss is no number any more after epoch {self.progress.epoch + 1}",
                     where="train",
@@ -173,12 +123,13 @@ class _Training:
                 best_epoch=epoch if is_best else self.progress.best_epoch,
                 best_loss=loss if is_best else self.progress.best_loss,
             )
-            group = self.optimiser.param_groups[0]
             tell(
-                f"Epoch [{epoch}/{schedule.epochs}] ({time.perf_counter() - started:.2f} s)  "
-                f"train loss {train_loss:.4f}  val loss {loss:.4f}  {figures}  learning rate {group['lr']:.6f}"
+                f"Epoch [{epoch}/{schedule.epochs}] ({time.perf_counter() - started:.2f} s)  {figures.told()}"
                 + (f"  ✓ saved best model (loss {loss:.4f})" if is_best else "")
             )
+            if events is not None:
+                events.write(figures.scalars(), step=epoch)
+            group = self.optimiser.param_groups[0]
             if schedule.halve_after and self._stale() and self._stale() % schedule.halve_after == 0:
                 group["lr"] /= 2
             if folder is not None:
@@ -196,40 +147,54 @@ class _Training:
     def _stale(self) -> int:
         return self.progress.epoch - self.progress.best_epoch
 
-    def _epoch(self, epoch: int) -> float:
-        """One pass; the mean loss of its rows."""
+    def _epoch(self, epoch: int) -> EpochFigures:
+        """Learn from the rows once, and look at those kept for validation."""
+        learning_rate = float(self.optimiser.param_groups[0]["lr"])
+        train_loss, train_accuracy = self._learn(epoch)
+        val_loss, decided = self._validate()
+        return EpochFigures(
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=val_loss,
+            val=count_decided(self.rows.validation_labels > 0, decided),
+            learning_rate=learning_rate,
+        )
+
+    def _learn(self, epoch: int) -> tuple[float, float]:
+        """One pass; the mean loss of its rows and the share that were right, each as its batch came."""
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits as loss_of
 
         self.network.train()
         order = _deck(len(self.rows.features), self.schedule.rows_per_epoch, epoch, seed=self.seed)
         noise = np.random.default_rng([self.seed, _NOISE, epoch])
-        total = 0.0
+        total, n_right = 0.0, 0
         for start in range(0, len(order), self.schedule.batch_size):
             places = torch.from_numpy(order[start : start + self.schedule.batch_size]).to(self.device)
-            batch = self.features[places]
+            batch, labels = self.features[places], self.labels[places]
             if self.schedule.augment:
                 shaken = noise.normal(0.0, _JITTER, size=tuple(batch.shape)).astype(np.float32)
                 batch += torch.from_numpy(shaken).to(self.device)
             self.optimiser.zero_grad()
-            loss = loss_of(self.network(batch)[:, 0], self.labels[places])
+            logits = self.network(batch)[:, 0]
+            loss = loss_of(logits, labels)
             loss.backward()
             self.optimiser.step()
             total += float(loss.detach()) * len(places)
-        return total / len(order)
+            n_right += int(((logits.detach() >= 0) == (labels > 0)).sum())
+        return total / len(order), n_right / len(order)
 
-    def _validate(self) -> tuple[float, str]:
-        """The loss on the rows kept for it, and what a threshold of one half would do there, for people."""
+    def _validate(self) -> tuple[float, NDArray[np.bool_]]:
+        """The loss on the rows kept for it, and what a threshold of one half would accept there."""
         import torch
 
         self.network.eval()
         with torch.no_grad():
             logits = self.network(self.held)[:, 0].cpu().numpy().astype(np.float64)
         if not np.isfinite(logits).all():
-            return math.nan, ""
-        truth = self.rows.validation_labels
-        loss = float(np.mean(np.logaddexp(0.0, logits) - truth * logits))
-        return loss, _told(truth > 0, logits >= 0)
+            return math.nan, logits >= 0
+        loss = float(np.mean(np.logaddexp(0.0, logits) - self.rows.validation_labels * logits))
+        return loss, logits >= 0
 
     def _weights(self) -> Weights:
         return {name: value.detach().cpu().numpy().copy() for name, value in self.network.state_dict().items()}
@@ -246,16 +211,6 @@ class _Training:
             learning_rate=float(state["param_groups"][0]["lr"]),
             progress=self.progress,
         )
-
-
-def _told(truth: NDArray[np.bool_], decided: NDArray[np.bool_]) -> str:
-    tp, fp = int((truth & decided).sum()), int((~truth & decided).sum())
-    fn, tn = int((truth & ~decided).sum()), int((~truth & ~decided).sum())
-    f1 = 2 * tp / max(2 * tp + fp + fn, 1)
-    return (
-        f"val accuracy {100 * (tp + tn) / len(truth):.2f} %  val F1 {f1:.4f}  "
-        f"FAR {100 * fp / max(fp + tn, 1):.2f} %  FRR {100 * fn / max(tp + fn, 1):.2f} %"
-    )
 
 
 def _deck(n_rows: int, n_seen: int, epoch: int, *, seed: int) -> NDArray[np.int64]:
@@ -276,8 +231,13 @@ def _device(name: str) -> Any:
         return torch.device("cpu")
     if name == "cuda" and torch.cuda.is_available():
         return torch.device("cuda")
-    there = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    raise UsageError.not_one_of(name, there, where="device")
+    if name == "cuda":
+        raise UsageError(
+            "torch sees no CUDA card on this machine",
+            where="device",
+            mend="Give --device cpu, or install the card's driver and a torch that is built for it.",
+        )
+    raise UsageError.not_one_of(name, ("cpu", "cuda"), where="device")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 import polars as pl
 
-from telltale.contract.answer import CheckedRow, Context, Input
+from telltale.contract.answer import CheckedRow, Context, Input, RowValue
 from telltale.contract.errors import BundleError, SchemaError
 from telltale.contract.estimator import Features
 from telltale.contract.plan import Plan
@@ -37,6 +37,7 @@ class RowInputs:
             raise BundleError("manifest.json has no plan", where=where, mend="Train the version again.")
         self.plan: Plan = manifest.plan
         self._nullable = self.plan.nullable
+        self._text = self.plan.text
         try:
             self._compiled = CompiledPlan(self.plan)
         except KeyError as error:
@@ -61,7 +62,7 @@ class RowInputs:
         """Whether so many rows are a whole window."""
         return "window" if n_rows > self.history else "row"
 
-    def checked(self, item: Input) -> tuple[Sequence[Sequence[float | None]], Sequence[float], str]:
+    def checked(self, item: Input) -> tuple[Sequence[Sequence[RowValue]], Sequence[float], str]:
         """The rows that matter, their times and entity. Raises SchemaError."""
         n = len(self.columns)
         if not item.rows or len(item.rows) != len(item.times):
@@ -78,15 +79,16 @@ class RowInputs:
                     mend=f"Give a number for each of {list(self.columns)}.",
                 )
             for name, value in zip((*self.columns, "time"), (*row, times[place]), strict=True):
-                if not _is_finite(value) and not (value is None and name in self._nullable):
+                fits = isinstance(value, str) if name in self._text else _is_finite(value)
+                if not fits and not (value is None and name in self._nullable):
                     raise SchemaError(
-                        f"row {place}: {name} is {value!r}, no finite number",
+                        f"row {place}: {name} is {value!r}, no {'text' if name in self._text else 'finite number'}",
                         where="rows",
-                        mend=f"Give a number for each of {list(self.columns)}.",
+                        mend=f"Give a value for each of {list(self.columns)}.",
                     )
         return rows, times, item.entity or ""
 
-    def tail(self, rows: Sequence[Sequence[float | None]], times_s: Sequence[float], entity: str) -> Tail:
+    def tail(self, rows: Sequence[Sequence[RowValue]], times_s: Sequence[float], entity: str) -> Tail:
         """The slots of the rows that the model is handed; `rows` are taken as checked."""
         if self.plan.sequence == 1:
             return [self._compiled.run(rows, times_s, entity)]
@@ -126,9 +128,11 @@ class RowInputs:
         self._check_frame(frame)
         return feature_matrix(self.plan, frame, alone=alone)
 
-    def middle(self) -> tuple[list[float], pl.DataFrame]:
+    def middle(self) -> tuple[list[RowValue], pl.DataFrame]:
         """A row at the middle of what was trained on, as values and as a frame: for self-tests."""
-        values = [self._middles.get(column, 1.0) for column in self.columns]
+        values: list[RowValue] = [
+            "" if column in self._text else self._middles.get(column, 1.0) for column in self.columns
+        ]
         instants = pl.Series(TIME, [0], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
         data: Mapping[str, object] = {ENTITY: [""], TIME: instants} | {
             name: [value] for name, value in zip(self.columns, values, strict=True)
@@ -141,6 +145,8 @@ class RowInputs:
             raise SchemaError.missing(missing, frame.columns, where="rows")
         for name in self.columns:
             column = frame[name]
+            if name in self._text and column.dtype == pl.String:
+                continue
             has_gaps = column.null_count() > 0 and name not in self._nullable
             if column.dtype != pl.Float64 or has_gaps or not column.drop_nulls().is_finite().all():
                 raise SchemaError(
@@ -150,7 +156,7 @@ class RowInputs:
                 )
 
 
-def _is_finite(value: float | None) -> bool:
+def _is_finite(value: RowValue) -> bool:
     try:
         return math.isfinite(value)  # type: ignore[arg-type]  # text and None are what this is for
     except (TypeError, OverflowError):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from telltale.contract.errors import BundleError, UsageError
+from telltale.contract.kinds import SCORING_KINDS
 from telltale.models.bundle import Bundle, load_bundle
 from telltale.models.score_runtime import ScoreRuntime
 
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
     from telltale.models.forecast_runtime import ForecastRuntime
     from telltale.models.rank_runtime import RankRuntime
     from telltale.models.segment_runtime import SegmentRuntime
+    from telltale.models.verify_runtime import VerifyRuntime
 
-LoadedRuntime: TypeAlias = "ScoreRuntime | ChooseRuntime | SegmentRuntime | RankRuntime | ForecastRuntime"
+LoadedRuntime: TypeAlias = (
+    "ScoreRuntime | ChooseRuntime | SegmentRuntime | RankRuntime | ForecastRuntime | VerifyRuntime"
+)
 
 
 def runtime_of(bundle: Bundle, *, threshold: float | None = None) -> LoadedRuntime:
@@ -22,10 +26,10 @@ def runtime_of(bundle: Bundle, *, threshold: float | None = None) -> LoadedRunti
 
     Args:
         bundle: of any kind.
-        threshold: in place of the bundle's own; for a version that scores.
+        threshold: in place of the bundle's own; for a version whose answers are decisions.
     """
     kind = bundle.manifest.kind
-    if threshold is not None and kind != "score":
+    if threshold is not None and kind not in SCORING_KINDS:
         raise UsageError(f"a task of kind {kind} has no threshold", where="threshold", mend="Leave it out.")
     match kind:
         case "score":
@@ -46,6 +50,10 @@ def runtime_of(bundle: Bundle, *, threshold: float | None = None) -> LoadedRunti
             from telltale.models.forecast_runtime import ForecastRuntime
 
             return ForecastRuntime(bundle)
+        case "verify":
+            from telltale.models.verify_runtime import VerifyRuntime
+
+            return VerifyRuntime(bundle, threshold=threshold)
 
 
 def load_runtime(

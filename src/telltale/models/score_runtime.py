@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 import polars as pl
 
-from telltale.contract.answer import CheckedRow, Input, Reason, ScoreAnswer
+from telltale.contract.answer import CheckedRow, Input, Reason, RowValue, ScoreAnswer
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Estimator, Features, Scores
 from telltale.features.frame import run_plan
@@ -70,7 +70,7 @@ class ScoreRuntime:
         ]
 
     def answer_row(
-        self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
+        self, values: Sequence[RowValue], time_s: float, entity: str | None = None, *, explain: bool = False
     ) -> ScoreAnswer:
         """The answer for one row without history: the quick way. `values` are taken as checked."""
         tail = self._inputs.tail((values,), (time_s,), entity or "")

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from telltale.contract.answer import CheckedRow, Input, SegmentAnswer
+from telltale.contract.answer import CheckedRow, Input, RowValue, SegmentAnswer
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Assigner, Features, Floats, Parts, SegmentEstimator
 from telltale.models.bundle import Bundle
@@ -71,7 +71,7 @@ class SegmentRuntime:
         return self._answers(*self._inputs.windows(inputs))
 
     def answer_row(
-        self, values: Sequence[float | None], time_s: float, entity: str | None = None, *, explain: bool = False
+        self, values: Sequence[RowValue], time_s: float, entity: str | None = None, *, explain: bool = False
     ) -> SegmentAnswer:
         """The answer for one row without history: the quick way. `values` are taken as checked."""
         del explain

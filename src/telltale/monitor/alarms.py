@@ -28,6 +28,7 @@ AlarmName = Literal[
     "retraining_failed",
     "release_rolled_back",
     "replay_differs",
+    "relay_failing",
 ]
 Severity = Literal["warning", "critical"]
 

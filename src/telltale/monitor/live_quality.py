@@ -7,6 +7,7 @@ import numpy as np
 
 from telltale.contract.app import App, Task
 from telltale.contract.errors import BundleError
+from telltale.contract.kinds import SCORING_KINDS
 from telltale.contract.verdict import Measured
 from telltale.models.bundle import read_manifest
 from telltale.models.manifest import Calibration
@@ -72,7 +73,7 @@ def live_quality(
     calibration, no_estimate = _calibration(registry, task, of)
     strata = count_strata(events, of)
     n_labelled = sum(stratum.n_labelled for stratum in strata)
-    realised = realised_rates(strata, rng=rng) if task.kind == "score" else realised_hits(strata)
+    realised = realised_rates(strata, rng=rng) if task.kind in SCORING_KINDS else realised_hits(strata)
     estimated: dict[str, Measured] = {}
     if calibration is not None:
         flagged, passed = count_scores(events, of, calibration.edges)
@@ -92,7 +93,7 @@ def live_quality(
 def _calibration(registry: Registry, task: Task, of: Answered) -> tuple[Calibration | None, str]:
     """That of the version, or why there is none."""
     version = registry.get(of.app, of.task, of.version)
-    if task.kind != "score":
+    if task.kind not in SCORING_KINDS:
         return None, "its answers are no decisions"
     if version.removed_at is not None:
         return None, "its files were removed"

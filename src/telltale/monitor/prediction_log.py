@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from telltale.contract.answer import Answer, Query, ScoreAnswer
+from telltale.contract.answer import Answer, Query, RowValue, ScoreAnswer, VerifyAnswer
 from telltale.contract.errors import UnavailableError
 from telltale.monitor.service_minutes import Served, ServiceMinutes, write_minutes
 from telltale.storage.database import Database
@@ -44,7 +44,7 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 # Served version, prediction id, values or what was asked, event time (s), entity, answer, latency (s), received (s).
 # A bare tuple, because it is made once per request: a struct with names costs three times as much.
-Record = tuple[ServedVersion, str, Sequence[float | None] | Query, float, str | None, Answer, float, float]
+Record = tuple[ServedVersion, str, Sequence[RowValue] | Query, float, str | None, Answer, float, float]
 
 
 class PredictionLog:
@@ -233,6 +233,8 @@ def answer_values(answer: Answer) -> tuple[float | None, bool | None, float | No
     """Score, decision, threshold and document of an answer, as tables of answers keep it."""
     if type(answer) is ScoreAnswer:
         return answer.score, answer.decision, answer.threshold, None
+    if type(answer) is VerifyAnswer:
+        return answer.score, answer.decision, answer.threshold, _encode(answer).decode()
     # What other kinds answer has other fields each: it is kept as it is.
     return None, None, None, _encode(answer).decode()
 

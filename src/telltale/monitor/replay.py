@@ -26,6 +26,7 @@ _BATCH: Final = 500
 _MOST_TOLD: Final = 20
 _SENT_WHOLE: Final = "the window was sent with the request, and is not stored"
 _CAME_LATER: Final = "rows of the window were stored later, or are gone"
+_PROFILE: Final = "the profile it was compared with is not logged, and may have moved on"
 _OTHER_COLUMNS: Final = "what is logged lacks columns of the version"
 
 
@@ -136,6 +137,9 @@ class _Replayed:
 
 def _answered(at_work: _Replayed, part: Sequence[LoggedAnswer]) -> Iterator[tuple[LoggedAnswer, Answer | str]]:
     """Each with its answer of now, or why there is none."""
+    if at_work.task.kind == "verify":
+        yield from ((logged, _PROFILE) for logged in part)
+        return
     if at_work.task.kind in {"rank", "forecast"}:
         asks: QueryRuntime = at_work.runtime  # type: ignore[assignment]  # the kind says so
         queries = [msgspec.convert(logged.asked, asks.query) for logged in part]

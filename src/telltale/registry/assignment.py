@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from telltale.contract.answer import Query
+from telltale.contract.answer import Query, RowValue
 from telltale.contract.plan import Plan
 from telltale.models.manifest import Manifest
 
@@ -31,7 +31,7 @@ def decides(salt: str, unit: bytes, percent: float) -> bool:
     return int.from_bytes(digest, "big") * 100 < percent * _SPACE
 
 
-def unit_of(entity: str | None, asked: Sequence[float | None] | Query) -> bytes:
+def unit_of(entity: str | None, asked: Sequence[RowValue] | Query) -> bytes:
     """What is assigned: the entity; where there is none what is asked, so that a retry has the same answer.
 
     Args:

@@ -20,6 +20,7 @@ from telltale.storage.migrate import is_behind, upgrade
 from telltale.storage.tables import Schema
 
 BUSY_TIMEOUT_S: Final = 5.0
+_LOOK_S: Final = 0.005
 _SQLITE: Final = "sqlite:///"
 _open_databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
 _held_over_fork: "list[tuple[Database, object]]" = []
@@ -52,6 +53,7 @@ class Database:
         self._path = path
         self._address = os.fspath(path)
         self._identity: tuple[int, int] | None = None  # of the file that is open, once it is
+        self._seen_s = -1.0  # when it was last looked at for `fetch_each`
         self._connect_anew()
         _open_databases.add(self)
 
@@ -119,6 +121,32 @@ class Database:
         self._check_unmoved()
         try:
             return self._direct_connection().execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise told_fault(error, name=self._path.name, reading=True) or error from error
+
+    def fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...] | None]:
+        """The first row, or None, of a driver query for each row of parameters, all of one moment: a quarter of `fetch`.
+
+        Whether the file was moved away is looked at every few milliseconds.
+
+        Raises:
+            UnavailableError: as `read`.
+        """
+        now_s = time.monotonic()
+        if now_s - self._seen_s > _LOOK_S:
+            self._check_unmoved()
+            self._seen_s = now_s
+        try:
+            connection = self._direct_connection()
+            execute = connection.execute
+            if len(rows) == 1:
+                return [execute(sql, rows[0]).fetchone()]
+            # Taking and leaving the lock for each query would cost three times the query.
+            execute("BEGIN")
+            try:
+                return [execute(sql, parameters).fetchone() for parameters in rows]
+            finally:
+                connection.rollback()
         except sqlite3.Error as error:
             raise told_fault(error, name=self._path.name, reading=True) or error from error
 

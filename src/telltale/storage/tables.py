@@ -6,382 +6,73 @@ SQLAlchemy's column collections: write `event.c["values"]`, and quote it in driv
 
 from typing import Literal
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
+from sqlalchemy import MetaData
+
+from telltale.storage.event_tables import (
+    EVENTS,
+    confidence,
+    drift_finding,
+    drift_window,
+    event,
+    feedback,
+    idempotency,
+    prediction,
+    profile,
+    quarantine,
+    service_minute,
+    shadow,
 )
+from telltale.storage.state_tables import (
+    STATE,
+    alarm,
+    api_key,
+    audit,
+    delivery,
+    job,
+    job_tally,
+    lease,
+    ledger,
+    release,
+    report,
+    reported_metric,
+    role,
+    schedule,
+    slot,
+    version,
+)
+
+__all__ = [
+    "EVENTS",
+    "METADATA",
+    "STATE",
+    "Schema",
+    "alarm",
+    "api_key",
+    "audit",
+    "confidence",
+    "delivery",
+    "drift_finding",
+    "drift_window",
+    "event",
+    "feedback",
+    "idempotency",
+    "job",
+    "job_tally",
+    "lease",
+    "ledger",
+    "prediction",
+    "profile",
+    "quarantine",
+    "release",
+    "report",
+    "reported_metric",
+    "role",
+    "schedule",
+    "service_minute",
+    "shadow",
+    "slot",
+    "version",
+]
 
 Schema = Literal["state", "events"]
-
-STATE = MetaData()
-EVENTS = MetaData()
 METADATA: dict[Schema, MetaData] = {"state": STATE, "events": EVENTS}
-
-version = Table(
-    "version",
-    STATE,
-    Column("app", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("label", Text, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("files", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("created_us", BigInteger, nullable=False),
-    Column("estimator", Text, nullable=False),
-    Column("data_kind", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("metrics", Text, nullable=False),
-    Column("facts", Text, nullable=False),
-    Column("pinned", Boolean, nullable=False),
-    Column("retired_us", BigInteger),
-    Column("removed_us", BigInteger),
-    UniqueConstraint("app", "task", "label", name="uq_version_label"),
-)
-
-ledger = Table(
-    "ledger",
-    STATE,
-    Column("id", Integer, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("role_from", Text, nullable=False),
-    Column("role_to", Text, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("evidence", Text),
-    Index("ix_ledger_task", "app", "task"),
-    sqlite_autoincrement=True,
-)
-
-role = Table(
-    "role",
-    STATE,
-    Column("app", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("role", Text, primary_key=True),
-    Column("number", Integer, nullable=False),
-    UniqueConstraint("app", "task", "number", name="uq_role_number"),
-    ForeignKeyConstraint(
-        ["app", "task", "number"], ["version.app", "version.task", "version.number"], name="fk_role_version"
-    ),
-)
-
-release = Table(
-    "release",
-    STATE,
-    Column("id", Integer, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("against", Integer, nullable=False),
-    Column("steps", Text, nullable=False),
-    Column("step", Integer, nullable=False),
-    Column("every_s", Float),
-    Column("margin", Float),
-    Column("salt", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("started_us", BigInteger, nullable=False),
-    Column("step_us", BigInteger, nullable=False),
-    Column("watch_until_us", BigInteger),
-    Column("ended_us", BigInteger),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("withdrawn", Boolean, nullable=False),
-    Column("evidence", Text),
-    Index("ix_release_active", "app", "task", unique=True, sqlite_where=text("ended_us IS NULL")),
-    Index("ix_release_task", "app", "task", "id"),
-    sqlite_autoincrement=True,
-)
-
-schedule = Table(
-    "schedule",
-    STATE,
-    Column("app", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("cron", Text, nullable=False),
-    Column("paused", Boolean, nullable=False),
-    Column("created_us", BigInteger, nullable=False),
-)
-
-slot = Table(
-    "slot",
-    STATE,
-    Column("app", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("at_us", BigInteger, primary_key=True, autoincrement=False),
-    Column("owner", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("result", Text),
-)
-
-lease = Table(
-    "lease",
-    STATE,
-    Column("name", Text, primary_key=True),
-    Column("owner", Text, nullable=False),
-    Column("expires_us", BigInteger, nullable=False),
-)
-
-job = Table(
-    "job",
-    STATE,
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("created_us", BigInteger, nullable=False),
-    Column("started_us", BigInteger),
-    Column("finished_us", BigInteger),
-    Column("result", Text),
-    Column("priority", Integer, server_default="0", nullable=False),
-    Column("attempt", Integer, server_default="1", nullable=False),
-    Index("ix_job_task", "app", "task", "started_us"),
-    Index("ix_job_state", "state", "created_us"),
-)
-
-job_tally = Table(
-    "job_tally",
-    STATE,
-    Column("app", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("n_jobs", Integer, nullable=False),
-)
-
-reported_metric = Table(
-    "reported_metric",
-    STATE,
-    Column("id", Integer, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("metrics", Text, nullable=False),
-    Column("evidence", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Index("ix_reported_metric_version", "app", "task", "number"),
-    sqlite_autoincrement=True,
-)
-
-api_key = Table(
-    "api_key",
-    STATE,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("digest", Text, nullable=False),
-    Column("scopes", Text, nullable=False),
-    Column("rate", Float),
-    Column("created_us", BigInteger, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("revoked_us", BigInteger),
-)
-
-alarm = Table(
-    "alarm",
-    STATE,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("what", Text, nullable=False),
-    Column("mend", Text, nullable=False),
-    Column("raised_us", BigInteger, nullable=False),
-    Column("seen_us", BigInteger, nullable=False),
-    Column("resolved_us", BigInteger),
-    Index("ix_alarm_active", "name", "app", "task", unique=True, sqlite_where=text("resolved_us IS NULL")),
-    sqlite_autoincrement=True,
-)
-
-delivery = Table(
-    "delivery",
-    STATE,
-    Column("alarm_id", Integer, primary_key=True, autoincrement=False),
-    Column("sink", Text, primary_key=True),
-    Column("change", Text, primary_key=True),
-    Column("state", Text, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("next_us", BigInteger, nullable=False),
-    Column("sent_us", BigInteger),
-    Column("fault", Text, nullable=False),
-    Index("ix_delivery_due", "state", "next_us"),
-)
-
-report = Table(
-    "report",
-    STATE,
-    Column("id", Integer, primary_key=True),
-    Column("since_us", BigInteger, nullable=False),
-    Column("until_us", BigInteger, nullable=False),
-    Column("created_us", BigInteger, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("document", Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-audit = Table(
-    "audit",
-    STATE,
-    Column("id", Integer, primary_key=True),
-    Column("at_us", BigInteger, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("request_id", Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-event = Table(
-    "event",
-    EVENTS,
-    Column("id", Integer, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("entity", Text, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("key", Text, server_default="", nullable=False),
-    Column("values", Text, nullable=False),
-    Column("label", Integer),
-    Column("received_us", BigInteger, nullable=False),
-    Column("source", Text, nullable=False),
-    UniqueConstraint("app", "event", "entity", "at_us", "key", name="uq_event_row"),
-    Index("ix_event_time", "app", "event", "at_us"),
-)
-
-quarantine = Table(
-    "quarantine",
-    EVENTS,
-    Column("id", Integer, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("line", Integer),
-    Column("reason", Text, nullable=False),
-    Column("raw", Text, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Index("ix_quarantine_event", "app", "event", "at_us"),
-)
-
-prediction = Table(
-    "prediction",
-    EVENTS,
-    Column("id", Text, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("entity", Text),
-    Column("at_us", BigInteger, nullable=False),
-    Column("values", Text, nullable=False),
-    Column("score", Float),
-    Column("decision", Boolean),
-    Column("threshold", Float),
-    Column("version", Integer, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("context", Text),
-    Column("answer", Text),
-    Column("latency_us", Integer, nullable=False),
-    Column("received_us", BigInteger, nullable=False),
-    Index("ix_prediction_entity", "app", "task", "entity", "at_us"),
-    Index("ix_prediction_received", "received_us"),
-)
-
-shadow = Table(
-    "shadow",
-    EVENTS,
-    Column("prediction_id", Text, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("score", Float),
-    Column("decision", Boolean),
-    Column("threshold", Float),
-    Column("answer", Text),
-    Column("latency_us", Integer, nullable=False),
-    Column("received_us", BigInteger, nullable=False),
-    Index("ix_shadow_task", "app", "task", "received_us"),
-    Index("ix_shadow_received", "received_us"),
-)
-
-service_minute = Table(
-    "service_minute",
-    EVENTS,
-    Column("app", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("minute_us", BigInteger, primary_key=True, autoincrement=False),
-    Column("n_answered", Integer, nullable=False),
-    Column("n_failed", Integer, nullable=False),
-    Column("n_unlogged", Integer, nullable=False),
-    Column("n_shadowed", Integer, server_default="0", nullable=False),
-    Column("n_shadow_failed", Integer, server_default="0", nullable=False),
-    Index("ix_service_minute", "minute_us"),
-)
-
-drift_window = Table(
-    "drift_window",
-    EVENTS,
-    Column("app", Text, primary_key=True),
-    Column("task", Text, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("from_us", BigInteger, primary_key=True, autoincrement=False),
-    Column("n_rows", Integer, nullable=False),
-    Column("summary", Text, nullable=False),
-)
-
-drift_finding = Table(
-    "drift_finding",
-    EVENTS,
-    Column("id", Integer, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("drifted", Boolean),
-    Column("document", Text, nullable=False),
-    Index("ix_drift_finding", "app", "task", "at_us"),
-    sqlite_autoincrement=True,
-)
-
-feedback = Table(
-    "feedback",
-    EVENTS,
-    Column("id", Integer, primary_key=True),
-    Column("app", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("prediction_id", Text),
-    Column("entity", Text),
-    Column("from_us", BigInteger),
-    Column("to_us", BigInteger),
-    Column("label", Integer, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Index("ix_feedback_prediction", "prediction_id"),
-    Index("ix_feedback_entity", "app", "task", "entity"),
-)
-
-idempotency = Table(
-    "idempotency",
-    EVENTS,
-    Column("actor", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("digest", Text, nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Index("ix_idempotency_time", "at_us"),
-)

@@ -47,6 +47,7 @@ class CleanReader:
         self._wholes = tuple(place[column.name] for column in schema.columns if column.dtype == "int")
         self._texts = tuple(place[column.name] for column in schema.columns if column.dtype == "str")
         self._lists = tuple(place[column.name] for column in schema.columns if column.dtype == "strs")
+        self._aligned = tuple(place[name] for name in schema.aligned)
         self._has_texts = bool(self._texts or self._lists)
         self._is_able = _is_able(schema) and len(self._key) == len(schema.key)
         # An event that it cannot say all of has none of its columns, and no body of it is read this way.
@@ -106,6 +107,8 @@ class CleanReader:
                         return []
                     entities.add(entity)
             if at_us is None or (self._wholes and not self._are_whole(parts)):
+                return []
+            if self._aligned and len({len(parts[number] or ()) for number in self._aligned}) > 1:
                 return []
             n_told += (type(stamp) is str) + (self._n_texts(parts) if self._has_texts else 0)
             row.time = row.entity = row.label = _UNSET  # then what is left to encode are the values

@@ -68,6 +68,9 @@ def assign_roles(schema: EventSchema, raw: RawRows, *, columns: tuple[str, ...] 
                 where=where,
                 mend=f"Give the columns {[column.name for column in schema.columns]}, or others with numbers.",
             )
+    elif schema.more_numeric:
+        more, others = _numeric(raw, [name for name in free if schema.column(name) is None])
+        measured = (*schema.columns, *more)
     else:
         measured = schema.columns
         others = dict.fromkeys(free, f"is not a column of {schema.name}")

@@ -137,6 +137,9 @@ class EventStore:
         sql = 'SELECT "values" FROM event WHERE app = ? AND event = ? ORDER BY at_us DESC, id DESC LIMIT 1'
         rows = self._events.fetch(sql, (app, event.name))
         stored = tuple(_decode_values(rows[0][0])) if rows else ()
+        if event.more_numeric:
+            declared = tuple(column.name for column in event.columns)
+            return (*declared, *(name for name in stored if name not in declared))
         is_declared = not event.any_numeric or any(event.column(name) for name in stored)
         return tuple(column.name for column in event.columns) if stored and is_declared else stored
 

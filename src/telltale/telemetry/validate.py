@@ -65,7 +65,7 @@ def check_rows(
     """
     roles = assign_roles(schema, raw, columns=columns, require_time=require_time)
     reasons: defaultdict[int, list[str]] = defaultdict(list)
-    frame = _parse(raw, roles, reasons)
+    frame = _parse(schema, raw, roles, reasons)
     if schema.key:
         frame = frame.insert_column(frame.columns.index(LINE), _keys(schema, frame, raw))
     frame = frame.with_row_index("@row")
@@ -88,7 +88,7 @@ def check_rows(
     )
 
 
-def _parse(raw: RawRows, roles: Roles, reasons: defaultdict[int, list[str]]) -> pl.DataFrame:
+def _parse(schema: EventSchema, raw: RawRows, roles: Roles, reasons: defaultdict[int, list[str]]) -> pl.DataFrame:
     """Every row in the columns of a checked frame; `reasons` collects what is wrong with whole cells."""
     frame = raw.frame
     n_rows = len(frame)
@@ -110,7 +110,18 @@ def _parse(raw: RawRows, roles: Roles, reasons: defaultdict[int, list[str]]) -> 
     parsed[LINE] = frame[LINE]
     for column in roles.measured:
         parsed[column.name] = _keep(_parse_cells(raw, column), reasons)
+    _check_lengths([parsed[name] for name in schema.aligned if name in parsed], reasons)
     return pl.DataFrame([series.alias(name) for name, series in parsed.items()])
+
+
+def _check_lengths(lists: list[pl.Series], reasons: defaultdict[int, list[str]]) -> None:
+    """Rows whose lists are not equally long; a list that is itself missing or wrong has its own reason."""
+    if len(lists) < 2:
+        return
+    lengths = pl.DataFrame([series.list.len() for series in lists])
+    for index in (lengths.min_horizontal() != lengths.max_horizontal()).arg_true():
+        counted = ", ".join(f"{n} {name}" for name, n in lengths.row(index, named=True).items() if n is not None)
+        reasons[index].append(f"{counted}: there must be as many of each")
 
 
 def _parse_cells(raw: RawRows, column: Column) -> Cells:

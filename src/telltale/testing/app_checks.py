@@ -17,11 +17,14 @@ from telltale.contract.simulation import Simulation
 from telltale.contract.split import LastOfEach
 from telltale.evaluate.gate import judge
 from telltale.evaluate.metrics import detection_metrics
+from telltale.evaluate.verification_metrics import verification_metrics
 from telltale.features.frame import feature_matrix
 from telltale.models.estimators import estimator_named
 from telltale.monitor.alarm.rules import RULES, limits_of
 from telltale.retrain.cron import next_slot
 from telltale.telemetry.frames import LABEL
+from telltale.telemetry.raw_rows import rows_from_objects
+from telltale.telemetry.validate import check_rows
 from telltale.testing.processes import in_another_process
 from telltale.testing.refusals import assert_refused
 from telltale.testing.samples import known_labels, sample_rows
@@ -46,7 +49,8 @@ def check_names_can_stand_in_an_address(app: App) -> None:
 def check_tasks_name_what_there_is(app: App) -> None:
     """A task names an event of the app, known estimators, metrics that are measured, and numbers that make sense."""
     assert app.tasks, "the app decides nothing"
-    measured = detection_metrics(np.array([0, 1], dtype=np.int8), np.array([0.0, 1.0]), 0.5).metrics
+    labels, scores = np.array([0, 1], dtype=np.int8), np.array([0.0, 1.0])
+    measured = {**detection_metrics(labels, scores, 0.5).metrics, **verification_metrics(labels, scores, 0.5)}
     names = {event.name for event in app.events}
     for task in app.tasks:
         assert task.event in names, f"{task.name} reads {task.event}, which {app.name} does not have"
@@ -185,6 +189,21 @@ def check_collections_yield_rows_of_their_event(app: App) -> None:
         assert collection.title.strip(), f"{name} has no title"
 
 
+def check_derived_rows_pass_the_schema_of_what_they_are(app: App) -> None:
+    """Rows made from simulated rows of another event are rows of the event that they are said to be; same rows, same result."""
+    for derivation in app.derivations:
+        assert derivation.event != derivation.source, f"{derivation.event} is made from itself"
+        schema = app.event(derivation.event)
+        rows = check_simulated(app, derivation.source, Simulation(n_rows=_N_ROWS, positive_rate=_RATE, seed=1)).frame
+        derived = derivation.derive(rows)
+        assert not derived.frame.is_empty(), f"no {derivation.event} came of {_N_ROWS} simulated {derivation.source}"
+
+        raw = rows_from_objects(derived.frame.to_dicts())
+        bad = check_rows(schema, raw, require_time=True).quarantined
+        assert bad == (), f"{derivation.event} from {derivation.source}: {bad[:3]}"
+        assert derivation.derive(rows).frame.equals(derived.frame), f"{derivation.event}: the same rows gave others"
+
+
 APP_CHECKS: Final[tuple[AppCheck, ...]] = (
     check_names_can_stand_in_an_address,
     check_tasks_name_what_there_is,
@@ -198,6 +217,7 @@ APP_CHECKS: Final[tuple[AppCheck, ...]] = (
     check_plan_is_data,
     check_plan_is_fitted_on_normal_rows,
     check_collections_yield_rows_of_their_event,
+    check_derived_rows_pass_the_schema_of_what_they_are,
 )
 
 

@@ -26,6 +26,7 @@ from telltale.testing.row_checks import ROW_CHECKS, check_rows_alone_in_a_frame_
 from telltale.testing.samples import disturbed, epoch_s, known_labels, last_value_scores, two_entities, windows
 from telltale.testing.streams import assert_bounded
 from telltale.testing.trained_task import TrainedTask
+from telltale.testing.verify_checks import VERIFY_CHECKS
 
 # Feature paths differ in the last bits of float64; models see float32, where that can be one step of the seventh digit.
 _FEATURE_RTOL, _SCORE_RTOL = 1e-9, 1e-5
@@ -171,7 +172,7 @@ def check_missing_and_wrong_values_are_refused_by_name(subject: TrainedTask) -> 
     place, name = [(i, name) for i, name in enumerate(runtime.columns) if name not in runtime.plan.nullable][-1]
     for wrong in (None, math.nan, math.inf, -math.inf, "7"):
         broken = [*rows[:-1], [*rows[-1][:place], wrong, *rows[-1][place + 1 :]]]
-        assert_refused(SchemaError, name, runtime.answer, [Input(rows=broken, times=given.times)])  # type: ignore[arg-type]  # text is the point
+        assert_refused(SchemaError, name, runtime.answer, [Input(rows=broken, times=given.times)])
     for other in (rows[-1][:-1], [*rows[-1], 1.0]):
         assert_refused(SchemaError, name, runtime.answer, [Input(rows=[*rows[:-1], other], times=given.times)])
     assert_refused(SchemaError, "time", runtime.answer, [Input(rows=rows, times=given.times[:-1])])
@@ -237,6 +238,7 @@ RUNTIME_SUITES: Final[dict[str, tuple[RuntimeCheck, ...]]] = {
     "segment": (*ROW_CHECKS, *BUNDLE_CHECKS),
     "rank": (*QUERY_CHECKS, *RANK_CHECKS, *BUNDLE_CHECKS),
     "forecast": (*QUERY_CHECKS, *FORECAST_CHECKS, *BUNDLE_CHECKS),
+    "verify": (*VERIFY_CHECKS, *BUNDLE_CHECKS),
 }
 
 

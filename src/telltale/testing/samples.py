@@ -24,6 +24,7 @@ from telltale.train.version import TrainingRows
 N_FEATURES: Final = 5
 # Enough for daily levels and ten labelled anomalies a fold at the usual interval; few enough for a second a version.
 _N_TRAIN, _N_HELD_OUT = 900, 500
+_N_PEOPLE: Final = 48
 
 
 def sample_features(seed: int, *, n_rows: int = 800) -> tuple[Features, NDArray[np.int8]]:
@@ -75,10 +76,23 @@ def sample_rows(app: App, task: Task, *, seed: int = 0) -> TrainingRows:
     train = check_simulated(app, task.event, Simulation(n_rows=_N_TRAIN, seed=seed))
     if isinstance(task.split, LastOfEach):
         return rows_from_checked("simulated", train, task, where="sample")
+    if task.verification is not None:
+        return _sample_people(app, task, seed=seed)
     is_labelled = app.event(task.event).label is not None
     later = Simulation(n_rows=_N_HELD_OUT, seed=seed + 1, positive_rate=_rate(app, task) if is_labelled else None)
     held_out = check_simulated(app, task.event, later, days_later=14.0)
     return TrainingRows(kind="simulated", train=train.frame, held_out=held_out.frame, columns=train.columns)
+
+
+def _sample_people(app: App, task: Task, *, seed: int) -> TrainingRows:
+    """Two weeks of some people, and of others under another seed: what is verified is told by many rows of few."""
+    parts = []
+    for place, n_people in enumerate((_N_PEOPLE, _N_PEOPLE // 2)):
+        rows = check_simulated(app, task.event, Simulation(days=14.0, seed=seed + place), days_later=14.0 * place)
+        names = rows.frame[ENTITY].unique().sort()[:n_people]
+        parts.append(rows.frame.filter(pl.col(ENTITY).is_in(names.implode())))
+    train, held_out = parts
+    return TrainingRows(kind="simulated", train=train, held_out=held_out, columns=rows.columns)
 
 
 def _rate(app: App, task: Task) -> float | None:

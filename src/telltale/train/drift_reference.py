@@ -41,8 +41,8 @@ def drift_reference(
     plan = runtime.manifest.plan
     if plan is None or train.height + held_out.height < _LEAST_ROWS:
         return None
-    names = plan.columns
-    wanted = [ENTITY, TIME, LINE, *names]
+    names = tuple(name for name in plan.columns if name not in plan.text)
+    wanted = [ENTITY, TIME, LINE, *plan.columns]  # texts too: without them rows cannot be scored
     parts = [train.select(wanted)] if held_out.is_empty() else [train.select(wanted), held_out.select(wanted)]
     if isinstance(runtime, ScoreRuntime):
         names = (*names, *(SCORES if plan.reach else (SCORE,)))

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from telltale.contract.app import App, Task
 from telltale.contract.estimator import AnyEstimator, Parameter, Parts, Scores, Tell
@@ -81,6 +83,20 @@ class Fitted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tried:
+    """Scores of what was verified, whose each was said to be, and whether it was theirs (1) or not (0); shape (n,) each."""
+
+    scores: Scores
+    labels: NDArray[np.int8]
+    entities: tuple[str, ...]
+
+    @property
+    def is_both(self) -> bool:
+        """Whether there are genuine rows and impostors'."""
+        return bool((self.labels == 1).any() and (self.labels == 0).any())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """What a version is worth on rows it was not trained on.
 
@@ -89,9 +105,11 @@ class Judged:
         metrics: every figure; empty where the rows cannot be judged on.
         result: counts and curves of a task that scores.
         calibration: how often each score was positive, of a task that scores.
+        tried: what was verified, of a task that verifies.
     """
 
     verdict: Verdict
     metrics: Mapping[str, Measured]
     result: DetectionResult | None = None
     calibration: Calibration | None = None
+    tried: Tried | None = None

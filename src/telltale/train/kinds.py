@@ -53,6 +53,10 @@ def training_of(kind: Kind) -> KindTraining:
             from telltale.train.forecast import fit_forecast, judge_forecast
 
             return KindTraining(fit=fit_forecast, judge=judge_forecast, leads="smape", more_is_better=False)
+        case "verify":
+            from telltale.train.verify import fit_verify, judge_verify
+
+            return KindTraining(fit=fit_verify, judge=judge_verify, leads="eer_global", more_is_better=False)
 
 
 def judge_version(task: Task, runtime: Any, frame: pl.DataFrame) -> Judged:

@@ -9,10 +9,22 @@ from numpy.typing import NDArray
 
 from telltale.contract.app import Task
 from telltale.contract.errors import NotEnoughDataError
-from telltale.contract.estimator import Estimator, Features, Parameters, Scorer, Scores, Tell, silent
+from telltale.contract.estimator import (
+    Estimator,
+    Features,
+    Groups,
+    Parameters,
+    Parts,
+    Scorer,
+    Scores,
+    Tell,
+    ValidatingEstimator,
+    silent,
+)
 from telltale.contract.plan import Plan
+from telltale.contract.split import ByEntity, Split
 from telltale.features.frame import feature_matrix
-from telltale.telemetry.frames import LABEL
+from telltale.telemetry.frames import ENTITY, LABEL
 from telltale.train.fitted import LeftOut, Progress
 from telltale.train.split import N_FOLDS, folds
 
@@ -33,7 +45,8 @@ class Prepared:
     """Training rows turned into features: once on all rows, and once per fold without it.
 
     Plans do not depend on an estimator's parameters, so tuning prepares once and fits many times. `folds` has all four,
-    or for a costly estimator one, or none where no threshold is to be set.
+    or for a costly estimator one, or none where no threshold is to be set. `groups` says whose each row is, where the task
+    keeps entities apart.
     """
 
     plan: Plan
@@ -41,6 +54,14 @@ class Prepared:
     labels: NDArray[np.int8] | None
     folds: tuple[Fold, ...]
     rows_per_day: float
+    groups: Groups | None = None
+
+
+def groups_of(frame: pl.DataFrame, split: Split) -> Groups | None:
+    """Whose each row is, where the task keeps entities apart and rows say whose they are; else None."""
+    if not isinstance(split, ByEntity) or frame[ENTITY].n_unique() < 2:
+        return None
+    return np.unique(frame[ENTITY].to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
 def labels_of(frame: pl.DataFrame) -> NDArray[np.int8] | None:
@@ -86,7 +107,36 @@ def prepare(
     plan, features = plan_and_features(task, frame, columns, sequence=sequence)
     rows_per_day = 86_400.0 / plan.interval_s if plan.interval_s else 1_440.0
     progress("features", n_folds + 1, n_folds + 1)
-    return Prepared(plan=plan, features=features, labels=labels_of(frame), folds=tuple(made), rows_per_day=rows_per_day)
+    return Prepared(
+        plan=plan,
+        features=features,
+        labels=labels_of(frame),
+        folds=tuple(made),
+        rows_per_day=rows_per_day,
+        groups=groups_of(frame, task.split),
+    )
+
+
+def fit_on(
+    estimator: Estimator,
+    features: Features,
+    prepared: Prepared,
+    parameters: Parameters,
+    *,
+    seed: int,
+    tell: Tell = silent,
+    rows: NDArray[np.bool_] | None = None,
+) -> Parts:
+    """Fit on features of the prepared rows, all or some; what validates while it learns keeps entities apart there too."""
+    chosen = np.ones(len(features), dtype=bool) if rows is None else rows
+    labels = None if prepared.labels is None else prepared.labels[chosen]
+    if estimator.traits.validates and prepared.groups is not None:
+        validating: ValidatingEstimator = estimator  # type: ignore[assignment]  # its traits say so
+        groups = prepared.groups[chosen]
+        return validating.fit(
+            features[chosen], labels=labels, parameters=parameters, seed=seed, tell=tell, groups=groups
+        )
+    return estimator.fit(features[chosen], labels=labels, parameters=parameters, seed=seed, tell=tell)
 
 
 def left_out_scores(
@@ -122,6 +172,5 @@ def _without_folds(
     estimator: Estimator, prepared: Prepared, parameters: Parameters, *, seed: int, tell: Tell
 ) -> Iterator[tuple[Fold, Scorer]]:
     for fold in prepared.folds:
-        labels = None if prepared.labels is None else prepared.labels[fold.fitted_on]
-        parts = estimator.fit(fold.features[fold.fitted_on], labels=labels, parameters=parameters, seed=seed, tell=tell)
+        parts = fit_on(estimator, fold.features, prepared, parameters, seed=seed, tell=tell, rows=fold.fitted_on)
         yield fold, estimator.load(parts)

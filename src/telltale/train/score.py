@@ -7,11 +7,13 @@ from telltale.contract.app import Task
 from telltale.contract.estimator import Estimator, Parameters, Scores
 from telltale.evaluate.gate import judge
 from telltale.evaluate.metrics import detection_metrics
+from telltale.evaluate.verification_metrics import verification_metrics, verifies
 from telltale.models.manifest import OperatingPoint
 from telltale.models.score_runtime import ScoreRuntime
+from telltale.telemetry.frames import ENTITY
 from telltale.train.calibration import calibrate
 from telltale.train.fitted import FitRequest, Fitted, Judged
-from telltale.train.prepared import Prepared, labels_of, left_out, prepare
+from telltale.train.prepared import Prepared, fit_on, labels_of, left_out, prepare
 from telltale.train.search import search
 from telltale.train.split import N_FOLDS
 from telltale.train.threshold import threshold_from_labels, threshold_from_share, threshold_from_tail
@@ -53,10 +55,13 @@ def judge_score(task: Task, runtime: ScoreRuntime, frame: pl.DataFrame) -> Judge
     known = labels >= 0
     scores = runtime.score_frame(frame)
     result = detection_metrics(labels[known], scores[known], runtime.threshold)
-    counts = result.counts
-    verdict = judge(task.targets, result.metrics, n=counts.n, n_positive=counts.n_positive)
+    counts, metrics = result.counts, result.metrics
+    if verifies(task.targets):
+        entities = frame[ENTITY].to_numpy()[known]
+        metrics = {**metrics, **verification_metrics(labels[known], scores[known], runtime.threshold, entities)}
+    verdict = judge(task.targets, metrics, n=counts.n, n_positive=counts.n_positive)
     calibration = calibrate(labels[known], scores[known], runtime.threshold)
-    return Judged(verdict=verdict, metrics=result.metrics, result=result, calibration=calibration)
+    return Judged(verdict=verdict, metrics=metrics, result=result, calibration=calibration)
 
 
 def _threshold_of(task: Task, request: FitRequest) -> float | None:
@@ -72,9 +77,9 @@ def _fit(request: FitRequest, prepared: Prepared, parameters: Parameters) -> Fit
         request.tell("Fitting once without a part of the rows, to set the threshold with that part.")
     others = left_out(estimator, prepared, request.frame, parameters, seed=seed, tell=request.tell)
     progress("model", 1, 2)
-    parts = estimator.fit(
-        prepared.features, labels=prepared.labels, parameters=parameters, seed=seed, tell=request.tell
-    )
+    if prepared.folds and estimator.traits.is_costly:
+        request.tell("Fitting on all rows.")
+    parts = fit_on(estimator, prepared.features, prepared, parameters, seed=seed, tell=request.tell)
     n_positive = 0 if prepared.labels is None else int((prepared.labels == 1).sum())
     if prepared.folds:
         fitted_scores = estimator.load(parts).score(prepared.features)

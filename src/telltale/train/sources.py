@@ -51,7 +51,7 @@ def judged_columns(manifest: Manifest, schema: EventSchema) -> tuple[str, ...] |
 
     A version of an event of any numeric columns is judged on those it was trained on.
     """
-    return manifest.row_columns if schema.any_numeric else None
+    return manifest.row_columns if schema.any_numeric or schema.more_numeric else None
 
 
 def rows_simulated(app: App, task: Task, how: Simulation) -> TrainingRows:

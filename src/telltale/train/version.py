@@ -30,8 +30,8 @@ from telltale.train.prepared import labels_of
 from telltale.train.rows import hash_rows, refuse_overlap, snapshot_sha256
 
 _LIBRARIES = ("numpy", "scikit-learn", "onnx", "polars")
-# Where a checkpoint lies says nothing of the version.
-_OF_THE_MACHINE = frozenset({"checkpoint_dir"})
+# Where a checkpoint or a curve lies says nothing of the version.
+_OF_THE_MACHINE = frozenset({"checkpoint_dir", "tensorboard_dir"})
 _QUANTILES = tuple(round(level, 2) for level in np.linspace(0, 1, 21).tolist())
 _UNJUDGED = Verdict(outcome="not_enough_evidence", targets=(), n=0, n_positive=0)
 
@@ -177,6 +177,7 @@ def _manifest(  # noqa: PLR0917 - each of them is a part of the manifest
         choices=task.choices,
         ranking=task.ranking,
         forecasting=task.forecasting,
+        verification=task.verification,
         trained_on=TrainedOn(
             kind=kind,
             sha256=snapshot_sha256(frame, columns),
@@ -208,7 +209,7 @@ def _reference(runtime: LoadedRuntime, frame: pl.DataFrame) -> dict[str, Summary
     if plan is None:
         return {}
     done = run_plan(plan, frame)
-    names = dict.fromkeys((*plan.columns, *plan.features))
+    names = dict.fromkeys((*(name for name in plan.columns if name not in plan.text), *plan.features))
     found = {name: _summary(done[name].drop_nulls().to_numpy().astype(np.float64)) for name in names}
     found = {name: summary for name, summary in found.items() if summary.n}
     if isinstance(runtime, ScoreRuntime):

@@ -91,6 +91,7 @@ def ask() -> Ask:
 
     def one(context: RouteContext | None, path: str, given: object = None, **parts: str) -> Any:
         route = next(route for route in APP.routes if route.path == path)
+        assert callable(route.handle)
         request = RouteRequest(
             path=parts,
             query=None if route.query is None else msgspec.convert(given or {}, route.query, strict=False),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telltale.contract.answer import RowValue
 from telltale.contract.errors import SchemaError, TelltaleError, UsageError
 from telltale.contract.schema import Column, EventSchema
 from telltale.serve.http.body_times import parse_time
@@ -28,7 +29,7 @@ READER = BodyReader(SCHEMA, ("load", "share of errors"))
 GOOD = {"load": 3, "share of errors": 0.5}
 
 
-def _row(**changes: Any) -> tuple[tuple[float | None, ...], float | None, str | None, bool]:
+def _row(**changes: Any) -> tuple[tuple[RowValue, ...], float | None, str | None, bool]:
     found = READER.row(json.dumps(GOOD | changes).encode())
     assert found is not None
     return found

@@ -59,6 +59,7 @@ SESSION: Final = EventSchema(
         Column(name="corrections", unit="keys", low=0.0),
         Column(name="local_hour", unit="local hour of the day", low=0.0, high=23.0),
     ),
+    aligned=("presses_ms", "releases_ms", "classes"),
     entity="user_id",
     label="is_legitimate",
     label_aliases=("label",),

@@ -2,7 +2,8 @@
 
 Everybody has a session a day. A share of the sessions is an impostor's: half are other people, typing as they do; a
 quarter are plain scripts; a quarter are programs that imitate people. Which shares impostors have in the world is not
-known; these are for a first run, and say nothing of how well a model does on real ones.
+known; these are for a first run, and say nothing of how well a model does on real ones. Sessions are made for 25 days so
+that ten of each person's own can be enrolled and as many verified.
 """
 
 from collections.abc import Iterator
@@ -15,11 +16,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from telltale.apps.personhood.averages import averages_of
+from telltale.apps.personhood.schema import KEY_CLASSES
+from telltale.apps.personhood.simulate_people import draw_people
 from telltale.apps.personhood.typists import (
     DAY_S,
     Typed,
-    draw_classes,
-    draw_people,
     type_by_hand,
     type_by_imitation,
     type_by_script,
@@ -30,16 +31,16 @@ from telltale.contract.simulation import Simulation
 IMPOSTORS = ("person", "person", "script", "imitation")
 
 _N_PEOPLE = 250
-_DAYS = {"averages": 40.0, "session": 8.0}
+_DAYS = {"averages": 40.0, "session": 25.0}
 _GENUINE_RATE = 0.8
-_PEOPLE, _DAY, _CLASSES = 0, 1, 2  # streams of random numbers of one seed
+_PEOPLE, _DAY = 0, 1  # streams of random numbers of one seed
 
 
 def simulate(event: str, how: Simulation) -> pl.DataFrame:
     """Rows of `personhood/averages` or `personhood/session` in the order in which the sessions ended.
 
     Both events tell of the same sessions. Beside the event's columns, `impostor` says who it was ("" where genuine).
-    250 people; 40 days of averages or 8 of sessions, four in five of them genuine, unless asked otherwise.
+    250 people; 40 days of averages or 25 of sessions, four in five of them genuine, unless asked otherwise.
 
     Raises:
         UsageError: an argument is out of range, or there is no such event.
@@ -51,7 +52,7 @@ def simulate(event: str, how: Simulation) -> pl.DataFrame:
     end = None if how.n_rows is not None else how.start.timestamp() + (how.days or _DAYS[event]) * DAY_S
     rows: list[dict[str, object]] = []
     genuine_rate = _GENUINE_RATE if how.positive_rate is None else how.positive_rate
-    for day in _days(how.seed, how.start, genuine_rate, has_classes=event == "session"):
+    for day in _days(how.seed, how.start, genuine_rate):
         for row in sorted(day, key=lambda row: (row["timestamp"], row["user_id"])):
             if len(rows) == how.n_rows or (end is not None and _second(row) >= end):
                 return _frame(event, rows)
@@ -59,43 +60,40 @@ def simulate(event: str, how: Simulation) -> pl.DataFrame:
     raise AssertionError  # days do not end
 
 
-def _days(seed: int, start: datetime, genuine_rate: float, *, has_classes: bool) -> Iterator[list[dict[str, object]]]:
+def _days(seed: int, start: datetime, genuine_rate: float) -> Iterator[list[dict[str, object]]]:
     """One day's sessions after another; a day's do not depend on how many days are asked for."""
     people = draw_people(np.random.default_rng([seed, _PEOPLE]), _N_PEOPLE)
     day = 0
     while True:
         rng = np.random.default_rng([seed, _DAY, day])
-        classes = np.random.default_rng([seed, _CLASSES, day]) if has_classes else None
         begins_s = int(start.timestamp()) + day * DAY_S
         n_genuine = round(genuine_rate * _N_PEOPLE * (day + 1)) - round(genuine_rate * _N_PEOPLE * day)
         accounts = rng.permutation(_N_PEOPLE)
         at_home, visited = accounts[:n_genuine], accounts[n_genuine:]
         impostors = rng.choice(IMPOSTORS, size=len(visited))
-        made = _sessions(at_home, type_by_hand(rng, people.at(at_home)), begins_s, "", classes)
+        made = _sessions(at_home, type_by_hand(rng, people.at(at_home), day), begins_s, "")
         for kind in dict.fromkeys(IMPOSTORS):
             victims = visited[impostors == kind]
-            made += _sessions(victims, _impostors(rng, kind, len(victims)), begins_s, kind, classes)
+            made += _sessions(victims, _impostors(rng, kind, len(victims), day), begins_s, kind)
         yield made
         day += 1
 
 
-def _impostors(rng: np.random.Generator, kind: str, n: int) -> Typed:
+def _impostors(rng: np.random.Generator, kind: str, n: int, day: int) -> Typed:
     if kind == "person":
-        return type_by_hand(rng, draw_people(rng, n))
+        return type_by_hand(rng, draw_people(rng, n), day)
     return type_by_script(rng, n) if kind == "script" else type_by_imitation(rng, n)
 
 
-def _sessions(
-    accounts: NDArray[np.int64], typed: Typed, begins_s: int, impostor: str, classes: np.random.Generator | None
-) -> list[dict[str, object]]:
+def _sessions(accounts: NDArray[np.int64], typed: Typed, begins_s: int, impostor: str) -> list[dict[str, object]]:
     """Every session as a row with the columns of both events; it ends within the 24 hours from `begins_s`."""
     ended = begins_s + (typed.local_s - typed.zone_h * 3_600 - begins_s) % DAY_S
     hours = typed.local_s // 3_600
-    names = draw_classes(classes, typed.is_correction) if classes is not None else []
+    corrected = typed.is_correction
     rows: list[dict[str, object]] = []
     for place, (first, last) in enumerate(pairwise([0, *np.cumsum(typed.n_keys).tolist()])):
         presses, releases = typed.presses_ms[first:last], typed.releases_ms[first:last]
-        corrections, hour = int(typed.is_correction[first:last].sum()), int(hours[place])
+        corrections, hour = int(corrected[first:last].sum()), int(hours[place])
         averages = averages_of(presses, releases, corrections=corrections, local_hour=hour)
         assert averages is not None, "no session is that short"
         rows.append(
@@ -106,7 +104,7 @@ def _sessions(
                 **msgspec.structs.asdict(averages),
                 "presses_ms": presses,
                 "releases_ms": releases,
-                "classes": names[first:last],
+                "classes": typed.classes[first:last],
                 "corrections": corrections,
                 "local_hour": hour,
                 "is_legitimate": int(not impostor),
@@ -140,7 +138,7 @@ _SESSION: dict[str, pl.DataType | type[pl.DataType]] = {
     "session_id": pl.String,
     "presses_ms": pl.List(pl.Float64),
     "releases_ms": pl.List(pl.Float64),
-    "classes": pl.List(pl.String),
+    "classes": pl.List(pl.UInt8),
     "corrections": pl.Int64,
     "local_hour": pl.Int64,
     "is_legitimate": pl.Int8,
@@ -153,4 +151,8 @@ def _frame(event: str, rows: list[dict[str, object]]) -> pl.DataFrame:
     columns = {
         name: pl.Series(name, [row[name] for row in rows], dtype=dtype, strict=False) for name, dtype in schema.items()
     }
-    return pl.DataFrame(columns).with_columns(pl.from_epoch("timestamp").dt.replace_time_zone("UTC"))
+    frame = pl.DataFrame(columns).with_columns(pl.from_epoch("timestamp").dt.replace_time_zone("UTC"))
+    if event == "averages":
+        return frame
+    names = pl.element().replace_strict(dict(enumerate(KEY_CLASSES)), return_dtype=pl.String)
+    return frame.with_columns(pl.col("classes").list.eval(names))

@@ -1,95 +1,147 @@
-"""Made-up typists: people with a rhythm of their own, and programs. All at once, as arrays with one place per session."""
+"""Made-up typing: people with a rhythm of their own, and programs. All at once, as arrays with one place per session."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from telltale.apps.personhood.schema import KEY_CLASSES
+from telltale.apps.personhood.simulate_people import KIND_OF_PLACE, Floats, Ints, People
+from telltale.apps.personhood.simulate_text import (
+    CORRECTION,
+    MARK,
+    MOST_CORRECTIONS,
+    N_PLACES,
+    SHIFT,
+    SPACE,
+    Text,
+    write_texts,
+)
 
-DAY_S = 86_400
-# Share of keys in running text; corrections come on top.
-_TEXT_CLASSES = (("letter", 0.78), ("space", 0.16), ("digit", 0.03), ("other", 0.03))
+DAY_S: Final = 86_400
+_CORRECTION: Final = KEY_CLASSES.index("correction")
 
-
-@dataclass(frozen=True, kw_only=True)
-class People:
-    """Typing habits, one place per person.
-
-    `pace_ms` is the mean time from press to press, `unevenness` the deviation of its logarithm from key to key,
-    `hold_ms` the mean hold, `corrects` and `pauses` the shares of keys that are corrections and that follow a pause,
-    `hour` the favourite hour of the own clock with a `spread_h`, `zone_h` how far that clock is ahead of UTC.
-    """
-
-    pace_ms: Floats
-    unevenness: Floats
-    hold_ms: Floats
-    corrects: Floats
-    pauses: Floats
-    hour: Floats
-    spread_h: Floats
-    zone_h: Ints
-
-    def at(self, places: Ints) -> "People":
-        """Some of them."""
-        return People(**{name: values[places] for name, values in vars(self).items()})
+# Of a whole text: what the means of gap and hold are beside those between and of letters, spread included.
+_GAP_BESIDE_LETTERS, _HOLD_BESIDE_LETTERS = 1.38, 1.08
+_PRACTISED_DAYS: Final = 15.0
+_TIRED_PER_HOUR: Final = 0.01
+_WORDS_PER_KEY: Final = 0.19
+_LEAST_GAP_MS: Final = 2.0
+_MOST_UNEVEN: Final = 1.8  # times what the person usually is, on the worst day
+_LOG_USUAL_PACE: Final = np.log(160.0)
+_UNEVEN_AFTER: Final = np.ones(N_PLACES)
+_UNEVEN_AFTER[[SPACE, CORRECTION, SHIFT, MARK]] = [1.4, 1.5, 1.2, 1.3]  # what comes next was not decided yet
 
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """Sessions: the keys of all one after another, `n_keys` of each; when each ended by its typist's own clock."""
+    """Sessions: the keys of all one after another, `n_keys` of each; when each ended by its typist's own clock.
+
+    `classes` are places in `KEY_CLASSES`.
+    """
 
     n_keys: Ints
     presses_ms: Floats
     releases_ms: Floats
-    is_correction: NDArray[np.bool_]
+    classes: NDArray[np.uint8]
     local_s: Ints
     zone_h: Ints
 
+    @property
+    def is_correction(self) -> NDArray[np.bool_]:
+        """Of each key."""
+        return np.asarray(self.classes == _CORRECTION)
 
-def draw_people(rng: np.random.Generator, n: int) -> People:
-    """People as a large study of typists found them.
 
-    Means and deviations of pace (239 and 112 ms), hold (116 and 24 ms) and corrections (6.3 and 4.5 % of keys) are of
-    that order in the study; unevenness, pauses and hours are made up.
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """How people are on a day: logarithms of pace and hold, and what the day adds to their habits."""
 
-    References:
-        Dhakal, Feit, Kristensson & Oulasvirta, "Observations on typing from 136 million keystrokes", CHI 2018.
-    """
-    sigma = np.sqrt(np.log1p((112 / 239) ** 2))
-    return People(
-        pace_ms=np.clip(rng.lognormal(np.log(239) - sigma**2 / 2, sigma, n), 70, 900),
-        unevenness=rng.uniform(0.3, 0.6, n),
-        hold_ms=np.clip(rng.normal(116, 24, n), 45, 260),
-        corrects=rng.beta(1.8, 26.7, n),
-        pauses=rng.uniform(0.005, 0.03, n),
-        hour=rng.normal(15, 4, n),
-        spread_h=rng.uniform(1.5, 4, n),
-        zone_h=rng.integers(-8, 10, n),
+    log_pace: Floats
+    log_hold: Floats
+    unevenness: Floats
+    hold_unevenness: Floats
+    gaps: Floats
+    holds: Floats
+
+
+def type_by_hand(rng: np.random.Generator, people: People, day: int) -> Typed:
+    """A session of each person on a day, counted from 0."""
+    n_keys = _lengths(rng, len(people))
+    corrects = np.minimum(people.corrects * rng.lognormal(0, 0.25 * people.moodiness), MOST_CORRECTIONS)
+    text = write_texts(rng, n_keys, corrects=corrects, capitals=people.capitals)
+    hour = people.hour + people.spread_h * rng.normal(size=len(people))
+    form = _form(rng, people, day=day, off_hours=np.abs(hour - people.hour))
+    who = np.repeat(np.arange(len(people)), n_keys)
+    late = rng.normal(size=len(who))
+    gaps = _gaps(rng, people, form, text, who=who, late=late)
+    holds = np.exp(
+        form.log_hold[who]
+        + people.hold_habits[who, text.places]
+        + form.holds[who, text.places]
+        + people.word_holds[who] * _per_word(rng, text)
+        + form.hold_unevenness[who] * (rng.normal(size=len(who)) + people.lingering[who] * np.roll(late, -1))
     )
-
-
-def type_by_hand(rng: np.random.Generator, people: People) -> Typed:
-    """A session of each person. Nobody is the same every day: pace moves by a tenth, hold by a twentieth."""
-    n = len(people.pace_ms)
-    n_keys = _lengths(rng, n)
-    who = np.repeat(np.arange(n), n_keys)
-    pace = people.pace_ms * rng.lognormal(0, 0.1, n)
-    hold = people.hold_ms * rng.lognormal(0, 0.05, n)
-    uneven = people.unevenness[who]
-    gaps = pace[who] * rng.lognormal(-(uneven**2) / 2, uneven)
-    gaps += np.where(rng.random(len(who)) < people.pauses[who], rng.lognormal(np.log(2_000), 0.6, len(who)), 0.0)
-    holds = hold[who] * rng.lognormal(-0.02, 0.2, len(who))
-    hour = people.hour + people.spread_h * rng.normal(size=n)
+    until_next = np.append(gaps[1:], np.inf)
+    before_correction = np.append(text.places[1:] == CORRECTION, False)  # nobody rolls over into one
+    holds = np.where(before_correction, np.minimum(holds, 0.9 * until_next), holds)
     return _typed(
         n_keys,
         gaps,
-        holds,
-        is_correction=rng.random(len(who)) < people.corrects[who],
+        np.maximum(holds, _LEAST_GAP_MS),
+        classes=text.classes,
         local_s=(hour * 3_600).astype(np.int64) % DAY_S,
         zone_h=people.zone_h,
     )
+
+
+def _form(rng: np.random.Generator, people: People, *, day: int, off_hours: Floats) -> _Form:
+    """Nobody is the same every day, some less than others.
+
+    In real free text the deviation of a day's mean log hold from the person's was .08 for the person in the middle, .05 for the
+    steadiest tenth and .18 for the least steady; that of the mean log gap between letters was .05, of which sampling is half.
+    """
+    n = len(people)
+    mood = people.moodiness
+    elsewhere = rng.random(n) < people.elsewhere
+    practice = people.practice * np.exp(-day / _PRACTISED_DAYS)
+    tired = _TIRED_PER_HOUR * off_hours
+    log_pace = np.log(people.pace_ms / _GAP_BESIDE_LETTERS) + 0.03 * mood * rng.normal(size=n)
+    log_hold = np.log(people.hold_ms / _HOLD_BESIDE_LETTERS) + 0.08 * mood * rng.normal(size=n)
+    kinds = KIND_OF_PLACE.max() + 1
+    return _Form(
+        log_pace=log_pace + practice + tired + elsewhere * people.elsewhere_pace,
+        log_hold=log_hold,
+        unevenness=people.unevenness * np.minimum(rng.lognormal(0, 0.1 * mood, n), _MOST_UNEVEN),
+        hold_unevenness=people.hold_unevenness * np.minimum(rng.lognormal(0, 0.2 * mood, n), _MOST_UNEVEN),
+        gaps=(0.03 * mood[:, None] * rng.normal(size=(n, kinds)))[:, KIND_OF_PLACE],
+        holds=(0.04 * mood[:, None] * rng.normal(size=(n, kinds)))[:, KIND_OF_PLACE]
+        + elsewhere[:, None] * people.elsewhere_holds,
+    )
+
+
+def _gaps(rng: np.random.Generator, people: People, form: _Form, text: Text, *, who: Ints, late: Floats) -> Floats:
+    """From the press before to each press; what it is for the first key of a session does not matter."""
+    before = np.concatenate([[SPACE], text.places[:-1]]) if len(text.places) else text.places
+    going_back = text.places == CORRECTION
+    uneven = np.where(going_back, 0.6, _UNEVEN_AFTER[before])
+    gaps = np.exp(
+        np.where(going_back, 0.5 * (form.log_pace + _LOG_USUAL_PACE)[who], form.log_pace[who])
+        + people.gap_habits[who, before, text.places]
+        + form.gaps[who, text.places]
+        + people.word_gaps[who] * _per_word(rng, text)
+        + uneven * form.unevenness[who] * late
+    )
+    thinks = (before == SPACE) & (rng.random(len(who)) < people.pauses[who] / _WORDS_PER_KEY)
+    gaps[thinks] += rng.lognormal(np.log(2_000), 0.6, int(thinks.sum()))
+    return np.asarray(np.maximum(gaps, _LEAST_GAP_MS))
+
+
+def _per_word(rng: np.random.Generator, text: Text) -> Floats:
+    """Standard normal, one draw for each word, for each of its keys."""
+    n_words = int(text.words[-1]) + 1 if len(text.words) else 0
+    return np.asarray(rng.normal(size=n_words)[text.words])
 
 
 def type_by_script(rng: np.random.Generator, n: int) -> Typed:
@@ -112,26 +164,19 @@ def type_by_imitation(rng: np.random.Generator, n: int) -> Typed:
     return _typed_by_program(rng, n_keys, gaps, holds)
 
 
-def draw_classes(rng: np.random.Generator, is_correction: NDArray[np.bool_]) -> list[str]:
-    """What kind of key each was."""
-    drawn = rng.choice(len(_TEXT_CLASSES), size=len(is_correction), p=[share for _, share in _TEXT_CLASSES])
-    names = [name for name, _ in _TEXT_CLASSES]
-    return ["correction" if fixed else names[kind] for fixed, kind in zip(is_correction, drawn, strict=True)]
-
-
 def _lengths(rng: np.random.Generator, n: int) -> Ints:
     return np.clip(rng.lognormal(np.log(180), 0.5, n), 30, 800).astype(np.int64)
 
 
 def _typed_by_program(rng: np.random.Generator, n_keys: Ints, gaps: Floats, holds: Floats) -> Typed:
     n = len(n_keys)
-    nothing = np.zeros(len(gaps), dtype=bool)
+    text = write_texts(rng, n_keys, corrects=np.zeros(n), capitals=np.full(n, 0.12))
     hours, zones = rng.integers(0, DAY_S, n), rng.integers(-8, 10, n)
-    return _typed(n_keys, gaps, holds, is_correction=nothing, local_s=hours, zone_h=zones)
+    return _typed(n_keys, gaps, holds, classes=text.classes, local_s=hours, zone_h=zones)
 
 
 def _typed(
-    n_keys: Ints, gaps: Floats, holds: Floats, *, is_correction: NDArray[np.bool_], local_s: Ints, zone_h: Ints
+    n_keys: Ints, gaps: Floats, holds: Floats, *, classes: NDArray[np.uint8], local_s: Ints, zone_h: Ints
 ) -> Typed:
     """Presses from the gaps between them; the first key of each session goes down at 0. To a tenth of a millisecond."""
     ends = np.cumsum(n_keys)
@@ -142,7 +187,7 @@ def _typed(
         n_keys=n_keys,
         presses_ms=presses.round(1),
         releases_ms=(presses + holds).round(1),
-        is_correction=is_correction,
+        classes=classes,
         local_s=local_s,
         zone_h=zone_h,
     )

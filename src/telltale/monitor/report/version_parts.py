@@ -3,6 +3,7 @@
 from html import escape
 from math import log10
 
+from telltale.contract.kinds import SCORING_KINDS
 from telltale.contract.verdict import Measured, Target
 from telltale.evaluate.html_parts import sheet
 from telltale.evaluate.wording import (
@@ -36,7 +37,7 @@ def version_part(task: TaskReport, one: VersionReport) -> str:
     head = f"<h3>Version {one.version}{f' <em>{role}</em>' if role else ''}</h3>"
     told = escape(" · ".join(words for words in about if words))
     notes = [f"Not known: {', '.join(names)}; {why}." for why, names in _by_reason(quality.unknown).items()]
-    if quality.no_estimate and task.kind == "score":
+    if quality.no_estimate and task.kind in SCORING_KINDS:
         notes.append(f"Nothing is estimated: {quality.no_estimate.rstrip('.')}.")
     return "\n".join(
         [

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from telltale.contract.app import Task
+from telltale.contract.kinds import SCORING_KINDS
 from telltale.evaluate.sequential import SequentialAnswer
 from telltale.registry.release import Release
 from telltale.retrain.release.entity_outcomes import group_comparison
@@ -42,7 +43,7 @@ def how_compared(task: Task) -> How:
     """
     if task.answer_changes_outcome:
         return "groups"
-    return "paired" if task.kind == "score" else "none"
+    return "paired" if task.kind in SCORING_KINDS else "none"
 
 
 def compare_release(events: Database, task: Task, release: Release, *, now: datetime) -> LiveComparison:

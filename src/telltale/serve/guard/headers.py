@@ -19,3 +19,11 @@ MANAGED: Final[Pairs] = (
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),
 )
+# In place of that policy for what apps show to people: scripts, styles and pictures are files of this server, and no other
+# is ever asked; nothing written into a page is run.
+PAGE: Final[Pairs] = (
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+)

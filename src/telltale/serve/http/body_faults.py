@@ -69,6 +69,8 @@ def _walk(decoded: Any, path: str) -> tuple[Any, Any, str]:
 def allowed_values(column: Column) -> str:
     """What may stand in a column, in words."""
     unit = f" in {column.unit}" if column.unit else ""
+    if column.dtype == "str":
+        return "a text"
     if column.low is not None and column.high is not None:
         return f"a number from {column.low:g} to {column.high:g}{unit}"
     if column.low is not None:

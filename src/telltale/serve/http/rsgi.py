@@ -190,4 +190,8 @@ def _checked(call: Call, handle: Handle) -> Handle:
 
 
 def _headers(reply: Reply, always: Pairs) -> list[tuple[str, str]]:
+    """What is always said, but where the answer says it itself."""
+    if reply.headers:
+        own = dict(reply.headers)
+        always = tuple(pair for pair in always if pair[0] not in own)
     return [("content-type", reply.content_type), *always, *reply.headers]

@@ -1,8 +1,8 @@
 """Events by HTTP: checked, on disk, then acknowledged; scored from the store where the client asks for it."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from time import perf_counter
 from typing import Final, TypeVar
@@ -11,6 +11,7 @@ import msgspec
 
 from telltale.contract.errors import UnavailableError
 from telltale.contract.schema import EventSchema
+from telltale.monitor.confidences import ConfidenceWrite, write_confidences
 from telltale.serve.intake.answers import Received, nothing_taken, read_received
 from telltale.serve.intake.bounds import Bench, Door, unavailable
 from telltale.serve.intake.writes import AnswerWrite, EventsWrite, Write, check_same, write_all
@@ -31,6 +32,7 @@ _SMALL_BYTES: Final = 4_096
 # Of bodies that are decoded or wait for the disk. Their rows fit the queue of the group commit.
 _BENCH_BYTES: Final = 4_000_000
 _THREADS: Final = 2  # they hold the interpreter lock for most of their work: more of them would not be quicker
+_CONFIDENCE_DELAY_S: Final = 0.0  # to wait for company would cost each client more than it saves
 T = TypeVar("T")
 
 
@@ -48,6 +50,10 @@ class Intake:
         self._bench = Bench(max_bytes=_BENCH_BYTES)
         self._readers: dict[tuple[str, str], CleanReader] = {}
         self._commits: GroupCommit[Write] = GroupCommit(events, write_all)
+        # Each of these has a client waiting for a score: a group is what came while the one before it was written.
+        self._confidences: GroupCommit[ConfidenceWrite] = GroupCommit(
+            events, write_confidences, max_delay_s=_CONFIDENCE_DELAY_S
+        )
         # Not the loop's own threads, whose queue knows no bound: what waits for these was let in at the door.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
 
@@ -102,6 +108,13 @@ class Intake:
         except UnavailableError as error:
             raise _tried_again(error) from error
 
+    def keep_confidences(self, writes: Sequence[ConfidenceWrite]) -> "Future[None]":
+        """Have answers written, all or none; the future says when they are on disk. Raises UnavailableError."""
+        try:
+            return self._confidences.submit(writes)
+        except UnavailableError as error:
+            raise _tried_again(error) from error
+
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do it beside the event loop. Raises UnavailableError while closing."""
         try:
@@ -114,6 +127,7 @@ class Intake:
         """Write what waits, then refuse more."""
         self._threads.shutdown()
         self._commits.close()
+        self._confidences.close()
 
     async def _checked(
         self, app: str, schema: EventSchema, body: bytes, now: datetime, key: RequestKey | None, *, is_scored: bool

@@ -18,6 +18,7 @@ from telltale.serve.live.stored_windows import StoredWindows
 from telltale.serve.predict.answers import Shape
 from telltale.serve.predict.bodies import BodyReader
 from telltale.serve.predict.query_bodies import QueryReader
+from telltale.serve.predict.sample_bodies import SampleReader
 
 # Kinds of task that decide rows; the others answer questions about an entity.
 ROW_KINDS: Final[frozenset[Kind]] = frozenset({"score", "choose", "segment"})
@@ -65,7 +66,7 @@ class LiveQueries(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     served: ServedVersion
     runtime: QueryRuntime
-    reader: QueryReader
+    reader: QueryReader | SampleReader
     append: Callable[[Record], None]
     new_id: Callable[[], str]
     shape: Shape

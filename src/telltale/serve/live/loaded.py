@@ -6,16 +6,20 @@ from time import time
 import msgspec
 
 from telltale.contract.app import Task
+from telltale.contract.schema import EventSchema
 from telltale.models.forecast_runtime import ForecastRuntime
 from telltale.models.rank_runtime import RankRuntime
 from telltale.models.runtimes import LoadedRuntime
+from telltale.models.verify_runtime import FindProfile, VerifyRuntime
 from telltale.monitor.prediction_log import Record, ServedVersion
+from telltale.registry.profiles import find_profile
 from telltale.registry.versions import Role, Version
 from telltale.serve.live.live_task import Failed, Live, LiveQueries, LiveTask
 from telltale.serve.live.stored_windows import StoredWindows
 from telltale.serve.predict.answers import shape_of
 from telltale.serve.predict.bodies import BodyReader
 from telltale.serve.predict.query_bodies import QueryReader
+from telltale.serve.predict.sample_bodies import SampleReader
 from telltale.storage.database import Database
 
 
@@ -68,11 +72,13 @@ def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) 
         columns=runtime.columns,
     )
     schema, shape = runtime.manifest.event, shape_of(version.app, task)
-    if isinstance(runtime, RankRuntime | ForecastRuntime):
+    if isinstance(runtime, VerifyRuntime):
+        runtime.find_profile = _profiles(sinks.events, version.app, version.task)
+    if isinstance(runtime, RankRuntime | ForecastRuntime | VerifyRuntime):
         return LiveQueries(
             served=served,
             runtime=runtime,
-            reader=QueryReader(schema, runtime.query),
+            reader=_reader(schema, runtime),
             append=sinks.append,
             new_id=sinks.new_id,
             shape=shape,
@@ -102,3 +108,17 @@ def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) 
         failed=sinks.failed,
         clock=sinks.clock,
     )
+
+
+def _reader(schema: EventSchema, runtime: RankRuntime | ForecastRuntime | VerifyRuntime) -> QueryReader | SampleReader:
+    if isinstance(runtime, VerifyRuntime):
+        return SampleReader(schema, runtime.verification)
+    return QueryReader(schema, runtime.query)
+
+
+def _profiles(events: Database, app: str, task: str) -> FindProfile:
+    def find(entity: str) -> bytes | None:
+        found = find_profile(events, app, task, entity)
+        return None if found is None else found.body
+
+    return find

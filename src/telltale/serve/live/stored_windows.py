@@ -5,7 +5,7 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
-from telltale.contract.answer import Input
+from telltale.contract.answer import Input, RowValue
 from telltale.contract.errors import NotEnoughDataError, SchemaError
 from telltale.storage.database import Database
 from telltale.telemetry.event_store import EventStore, StoredRow
@@ -76,16 +76,16 @@ class StoredWindows:
             raise SchemaError.missing(missing, stored[-1].values, where=where)
         return _input([*self._readable(stored)], entity or None)
 
-    def _readable(self, stored: Sequence[StoredRow]) -> Iterator[tuple[float, tuple[float | None, ...]]]:
+    def _readable(self, stored: Sequence[StoredRow]) -> Iterator[tuple[float, tuple[RowValue, ...]]]:
         """The rows that have the version's columns; others are of a time when something else was measured."""
         for row in stored:
             if row.values.keys() >= self._needed:
-                yield row.time_s, tuple(_number(row.values.get(name)) for name in self._columns)
+                yield row.time_s, tuple(_value(row.values.get(name)) for name in self._columns)
 
 
-def _input(rows: Sequence[tuple[float, tuple[float | None, ...]]], entity: str | None) -> Input:
+def _input(rows: Sequence[tuple[float, tuple[RowValue, ...]]], entity: str | None) -> Input:
     return Input(rows=[values for _, values in rows], times=[time_s for time_s, _ in rows], entity=entity)
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, float | int) else None
+def _value(value: Any) -> RowValue:
+    return float(value) if isinstance(value, float | int) else value if isinstance(value, str) else None

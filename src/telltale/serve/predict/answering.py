@@ -5,7 +5,7 @@ from time import perf_counter
 
 import msgspec
 
-from telltale.contract.answer import Answer, CheckedRow, Input, Query
+from telltale.contract.answer import Answer, CheckedRow, Input, Query, RowValue
 from telltale.monitor.service_minutes import is_own_fault
 from telltale.serve.live.live_task import Live, LiveQueries, LiveTask
 
@@ -69,7 +69,7 @@ def count_failure(live: Live, error: Exception, received_s: float, *, n: int = 1
 def keep_answer(  # noqa: PLR0917 - on the hot path, where keywords cost a tenth of the whole
     live: Live,
     prediction_id: str,
-    asked: Sequence[float | None] | Query,
+    asked: Sequence[RowValue] | Query,
     time_s: float,
     entity: str | None,
     answer: Answer,

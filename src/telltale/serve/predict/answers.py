@@ -16,6 +16,7 @@ from telltale.contract.answer import (
     Reason,
     ScoreAnswer,
     SegmentAnswer,
+    VerifyAnswer,
 )
 from telltale.contract.app import Task
 from telltale.contract.errors import UsageError
@@ -41,6 +42,7 @@ _ANSWERS: Final[Mapping[Kind, tuple[str, type[msgspec.Struct]]]] = {
     "segment": ("SegmentPrediction", SegmentAnswer),
     "rank": ("RankPrediction", RankAnswer),
     "forecast": ("ForecastPrediction", ForecastAnswer),
+    "verify": ("VerifyPrediction", VerifyAnswer),
 }
 _astuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
 

@@ -60,6 +60,7 @@ class ArrowRows:
         if missing or not there.keys() & set(columns):
             raise SchemaError.missing(missing or columns, there, where=WHERE)
         self._columns = [event.column(name) or Column(name=name) for name in columns]
+        self._text = frozenset(column.name for column in self._columns if column.dtype == "str")
         self._nullable = nullable
         self._may_be_empty = nullable >= set(columns)
         taken = set(columns)
@@ -71,8 +72,16 @@ class ArrowRows:
                 "there is a column explain", where=WHERE, mend="Leave it out; reasons come with NDJSON, not with Arrow."
             )
         for name in columns:
-            numbers = _NUMBERS | ({"null"} if name in nullable else frozenset())
-            _check_kind(there.get(name), numbers, can_have_dictionary=False, wanted="a column of integers or floats")
+            empty = {"null"} if name in nullable else frozenset()
+            if name in self._text:
+                _check_kind(there.get(name), TEXTS | empty, wanted="a column of texts")
+            else:
+                _check_kind(
+                    there.get(name),
+                    _NUMBERS | empty,
+                    can_have_dictionary=False,
+                    wanted="a column of integers or floats",
+                )
         for name in self._times:
             _check_kind(
                 there[name],
@@ -93,7 +102,7 @@ class ArrowRows:
         """
         given = pl.DataFrame(
             [
-                *(_as_floats(frame, column.name) for column in self._columns),
+                *(_measured(frame, column) for column in self._columns),
                 *(_epoch_us(frame[name]).alias(f"@us {name}") for name in self._times),
                 *(_told_time(frame[name]).alias(f"@time {name}") for name in self._times),
                 *(frame[name].cast(pl.String).alias(f"@entity {name}") for name in self._entities),
@@ -119,6 +128,8 @@ class ArrowRows:
     def _rules(self) -> Iterator[tuple[pl.Expr, pl.Expr]]:
         """What a row may be at fault with, and what is said of it; the first that holds is told."""
         for column in self._columns:
+            if column.name in self._text:
+                continue
             value = pl.col(column.name)
             fits = value.is_finite()
             if column.low is not None:
@@ -155,11 +166,12 @@ def _check_kind(field: Field | None, kinds: Container[str], *, can_have_dictiona
     raise SchemaError(f"column {field.name!r} is of kind {shown}", where=WHERE, mend=f"Send {wanted}.")
 
 
-def _as_floats(frame: pl.DataFrame, name: str) -> pl.Series:
+def _measured(frame: pl.DataFrame, column: Column) -> pl.Series:
     """A measured column; nulls where the stream has none, which only a column that is filled may lack."""
-    if name not in frame.columns:
-        return pl.repeat(None, frame.height, dtype=pl.Float64, eager=True).alias(name)
-    return frame[name].cast(pl.Float64)
+    dtype = pl.String() if column.dtype == "str" else pl.Float64()
+    if column.name not in frame.columns:
+        return pl.repeat(None, frame.height, dtype=dtype, eager=True).alias(column.name)
+    return frame[column.name].cast(dtype)
 
 
 def _epoch_us(raw: pl.Series) -> pl.Series:

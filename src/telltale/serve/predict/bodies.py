@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from telltale.contract.answer import RowValue
 from telltale.contract.errors import SchemaError, TelltaleError
 from telltale.contract.schema import Column, EventSchema
 from telltale.serve.http.body_faults import bounded, explain_fault
@@ -21,7 +22,7 @@ _astuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """A decoded body of several rows, oldest first; a time that the body left out is None."""
 
-    rows: tuple[tuple[float | None, ...], ...]
+    rows: tuple[tuple[RowValue, ...], ...]
     times: tuple[float | None, ...]
     entity: str | None
     explain: bool
@@ -45,6 +46,7 @@ class BodyReader:
         self._columns = tuple(columns)
         self._declared = [_declared(schema, name, is_nullable=name in nullable) for name in self._columns]
         self._n = len(self._columns)
+        self._text = [place for place, column in enumerate(self._declared) if column.dtype == "str"]
         taken = set(self._columns)
         self._times = tuple(name for name in (schema.time, *schema.time_aliases) if name not in taken)
         self._entities = tuple(
@@ -60,7 +62,7 @@ class BodyReader:
         self._decode_row: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
         self._decode_window: Callable[[bytes], Any] = msgspec.json.Decoder(self._window_struct(row)).decode
 
-    def row(self, body: bytes) -> tuple[tuple[float | None, ...], float | None, str | None, bool] | None:
+    def row(self, body: bytes) -> tuple[tuple[RowValue, ...], float | None, str | None, bool] | None:
         """Values, time in epoch seconds, entity and `explain` of a body of one row; None where it holds several.
 
         Raises:
@@ -91,6 +93,8 @@ class BodyReader:
             stamp, entity = self._other_names(parts, stamp, entity)
         # Two quotes about each key and each text: a body with more says something twice, or something besides.
         n_quotes = 2 * n if self._all_needed else 2 * (n - values.count(None))
+        if self._text:
+            n_quotes += 2 * sum(values[place] is not None for place in self._text)
         if stamp is not None:
             n_quotes += 4 if type(stamp) is str else 2
             stamp = parse_time(stamp, self._time_name)
@@ -239,4 +243,6 @@ def _declared(schema: EventSchema, name: str, *, is_nullable: bool) -> Column:
 def _field(name: str, column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
     limits = bounded(column)
     kind: Any = Annotated[float, msgspec.Meta(ge=limits.low, le=limits.high)]
+    if column.dtype == "str":
+        kind = Annotated[str, msgspec.Meta(max_length=LONGEST_ENTITY)]
     return (name, kind | None, None) if column.nullable else (name, kind)

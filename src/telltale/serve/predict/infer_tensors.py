@@ -32,6 +32,7 @@ _TYPES: Final[Mapping[str, Any]] = {
     "BYTES": str | None,
 }
 _WHOLE: Final = frozenset(name for name in _TYPES if "INT" in name)
+_BYTES: Final = frozenset({"BYTES"})
 _NUMBERS: Final = _WHOLE | {"BOOL", "FP16", "FP32", "FP64"}
 
 
@@ -116,15 +117,19 @@ class TensorReader:
     def __init__(self, live: LiveTask) -> None:
         event, taken = live.event, set(live.runtime.columns)
         self._columns = live.runtime.columns
+        text = {name for name in self._columns if (column := event.column(name)) is not None and column.dtype == "str"}
         times = [name for name in (event.time, *event.time_aliases) if name not in taken]
         entities = [name for name in dict.fromkeys((event.entity or "entity", "entity")) if name not in taken]
         self._allowed = {
-            **dict.fromkeys(self._columns, _NUMBERS),
+            **{name: _BYTES if name in text else _NUMBERS for name in self._columns},
             **dict.fromkeys(times, frozenset({"BYTES", "FP64", *_WHOLE})),
             **dict.fromkeys(entities, frozenset({"BYTES", *_WHOLE})),
         }
         self._info = [
-            *(TensorInfo(name=name, datatype="FP64", shape=_ANY) for name in self._columns),
+            *(
+                TensorInfo(name=name, datatype="BYTES" if name in text else "FP64", shape=_ANY)
+                for name in self._columns
+            ),
             *(
                 TensorInfo(name=name, datatype="BYTES", shape=_ANY, parameters={"optional": True})
                 for name in (*entities[:1], *times[:1])

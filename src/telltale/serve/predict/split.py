@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import TypeVar
 
-from telltale.contract.answer import CheckedRow, Query
+from telltale.contract.answer import CheckedRow, Query, RowValue
 from telltale.registry.assignment import decides, unit_of
 from telltale.serve.live.columns_at import ColumnsAt, row_at, window_at
 from telltale.serve.live.live_task import LiveQueries, LiveTask, Rival
@@ -26,7 +26,7 @@ T = TypeVar("T")
 _Side = tuple[LiveTask, ColumnsAt, Shadow]
 
 
-def rival_decides(rival: Rival, entity: str | None, asked: Sequence[float | None] | Query) -> bool:
+def rival_decides(rival: Rival, entity: str | None, asked: Sequence[RowValue] | Query) -> bool:
     """Whether a request is the rival's to decide.
 
     Args:

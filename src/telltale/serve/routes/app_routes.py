@@ -10,11 +10,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from telltale.contract.app import App
 from telltale.contract.errors import TooLargeError, UsageError
-from telltale.contract.route import Route, RouteRequest
+from telltale.contract.route import AnsweredOnce, Route, RouteRequest
 from telltale.serve.edge import Edge
 from telltale.serve.guard.caller import caller_of
+from telltale.serve.guard.headers import PAGE
 from telltale.serve.guard.route_paths import check_path, could_be_one
+from telltale.serve.http.call import JSON
 from telltale.serve.http.struct_bodies import read_body, read_query
+from telltale.serve.routes.once_routes import managed_routes
 from telltale.serve.routes.route_context import RouteContext
 from telltale.telemetry.forbidden import content_check
 
@@ -41,7 +44,7 @@ def app_routes(edge: Edge, kernel_paths: Iterable[str]) -> list[HTTPRouteHandler
             check=content_check(app.events),
         )
         for app in edge.apps.values()
-        for route in app.routes
+        for route in managed_routes(app)
     ]
 
 
@@ -70,14 +73,17 @@ def _handler(
     if route.body is not None:
         decode = _decoder(route.body, check)
 
+    answer_with = route.handle
+    assert not isinstance(answer_with, AnsweredOnce), "those are answered on the event loop"
+
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         asked = RouteRequest(
             path={name: str(request.path_params[name]) for name in names},
             query=None if route.query is None else read_query(request.url.query, route.query),
             body=None if decode is None else await _read(request, decode, route.body, limit),
         )
-        answer = await asyncio.to_thread(route.handle, context.asked_by(caller_of(request)), asked)
-        return Response(_encode(answer), status_code=route.status, media_type="application/json")
+        answer = await asyncio.to_thread(answer_with, context.asked_by(caller_of(request)), asked)
+        return _response(route, answer)
 
     path = "/".join(f"{{{part[1:-1]}:str}}" if part.startswith("{") else part for part in route.path.split("/"))
     return HTTPRouteHandler(
@@ -88,6 +94,14 @@ def _handler(
         request_max_body_size=None,  # the limit is the route's, and its message names it
         name=f"{route.method} {route.path}",
     )(handle)
+
+
+def _response(route: Route, answer: object) -> Response[bytes]:
+    """The answer as JSON; or as it is, with what a page of it may do."""
+    if route.media_type == JSON:
+        return Response(_encode(answer), status_code=route.status, media_type=JSON)
+    assert isinstance(answer, bytes), f"{route.path} has the media type {route.media_type}: its answer is bytes"
+    return Response(answer, status_code=route.status, media_type=route.media_type, headers=dict(PAGE))
 
 
 def _decoder(kind: type, check: Callable[[bytes], None] | None) -> Callable[[bytes], Any]:

@@ -9,10 +9,16 @@ from telltale.serve.predict.turns import Turns
 from telltale.serve.routes.batch_route import batch_route
 from telltale.serve.routes.infer_routes import infer_route
 from telltale.serve.routes.intake_routes import events_route, feedback_route
+from telltale.serve.routes.once_routes import once_routes
 
 
 def hot_routes(edge: Edge) -> dict[str, HotRoute]:
     """Every hot path of every app, by its full path; all of them take POST."""
+    return {**kernel_routes(edge), **dict(once_routes(edge))}
+
+
+def kernel_routes(edge: Edge) -> dict[str, HotRoute]:
+    """Those that every app has."""
     routes = {"/v1/feedback": HotRoute(feedback_route(edge), "ingest", "feedback")}
     for app in edge.apps.values():
         for task in app.tasks:

@@ -21,8 +21,9 @@ from telltale.serve.routes.alarm_routes import alarm_routes
 from telltale.serve.routes.app_routes import app_routes
 from telltale.serve.routes.audit_route import audit_route
 from telltale.serve.routes.drift_route import drift_route
+from telltale.serve.routes.forget_route import forget_route
 from telltale.serve.routes.health_routes import health_routes
-from telltale.serve.routes.hot_routes import hot_routes
+from telltale.serve.routes.hot_routes import kernel_routes
 from telltale.serve.routes.infer_routes import infer_routes
 from telltale.serve.routes.job_routes import job_routes
 from telltale.serve.routes.openapi import DocumentPlugin, PagePlugin
@@ -69,9 +70,10 @@ def management(edge: Edge) -> Handle:
         *job_routes(edge),
         *report_routes(edge),
         audit_route(edge),
+        forget_route(edge),
         *infer_routes(edge),
     ]
-    taken = {_in_braces(path) for handler in ours for path in handler.paths} | {*hot_routes(edge), *_DOCUMENTS}
+    taken = {_in_braces(path) for handler in ours for path in handler.paths} | {*kernel_routes(edge), *_DOCUMENTS}
     application = Litestar(
         route_handlers=[*ours, *app_routes(edge, sorted(taken))],
         exception_handlers={Exception: _problem},

@@ -10,14 +10,14 @@ from litestar import Request
 from litestar.enums import MediaType, OpenAPIMediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from telltale.contract.answer import ForecastQuery, Query, RankQuery
+from telltale.contract.answer import ForecastQuery, Query, RankQuery, VerifyQuery
 from telltale.contract.app import App, Task
-from telltale.contract.kinds import Kind
+from telltale.contract.kinds import Kind, Verification
 from telltale.contract.route import Route
 from telltale.contract.schema import Column, EventSchema
 from telltale.monitor.feedback import Feedback
 from telltale.serve.guard.route_paths import check_path
-from telltale.serve.http.call import NDJSON
+from telltale.serve.http.call import JSON, NDJSON
 from telltale.serve.http.problems import PROBLEM_TYPE, Problem
 from telltale.serve.intake.answers import Kept, Received
 from telltale.serve.predict.answers import sent_type
@@ -25,13 +25,14 @@ from telltale.serve.predict.arrow_batch import ARROW
 from telltale.serve.predict.batch import BatchFault
 from telltale.serve.predict.infer_tensors import InferAnswer, InferRequest
 from telltale.serve.predict.query_bodies import query_body
+from telltale.serve.predict.sample_bodies import sample_body
 from telltale.serve.routes.openapi_operations import with_operations_complete
 
 Document = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 _ID: Document = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
 # What the kinds that do not decide rows are asked with.
-_QUERIES: Mapping[Kind, type[Query]] = {"rank": RankQuery, "forecast": ForecastQuery}
+_QUERIES: Mapping[Kind, type[Query]] = {"rank": RankQuery, "forecast": ForecastQuery, "verify": VerifyQuery}
 _STYLE = """
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:60rem;margin:2rem auto;padding:0 1rem}
 code,pre{font:13px/1.5 ui-monospace,monospace}pre{overflow:auto;padding:.6rem;border:1px solid #8884;border-radius:6px}
@@ -179,6 +180,8 @@ def _route_operation(schemas: _Schemas, route: Route) -> Document:
             for field in msgspec.structs.fields(route.query)
         ]
     answer = {} if route.answer is None else _json(schemas.of(route.answer))
+    if route.media_type != JSON:
+        answer = {route.media_type: {"schema": {"type": "string"}}}
     return {
         "summary": route.summary,
         **({"parameters": parameters} if parameters else {}),
@@ -205,7 +208,7 @@ def _responses(status: str, answer: Document, problem: Document) -> Document:
 
 
 def _json(schema: Document) -> Document:
-    return {"application/json": {"schema": schema}}
+    return {JSON: {"schema": schema}}
 
 
 @cache
@@ -213,7 +216,14 @@ def _query_body(event: EventSchema, kind: Kind) -> type[msgspec.Struct]:
     return query_body(event, _QUERIES[kind])
 
 
+@cache
+def _sample_body(event: EventSchema, asked: Verification) -> type[msgspec.Struct]:
+    return sample_body(event, asked)
+
+
 def _query_type(app: App, task: Task) -> type[msgspec.Struct]:
+    if task.verification is not None:
+        return _sample_body(app.event(task.event), task.verification)
     return _query_body(app.event(task.event), task.kind)
 
 

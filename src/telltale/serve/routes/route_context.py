@@ -8,6 +8,7 @@ import msgspec
 
 from telltale.contract.app import App
 from telltale.contract.errors import NotFoundError, UsageError
+from telltale.registry.profiles import Profile, find_profile, profile_history, revert_profile
 from telltale.registry.registry import Registry
 from telltale.retrain.jobs import Job, enqueue_job
 from telltale.retrain.schedules import Schedule, declare_schedules, read_schedules
@@ -15,6 +16,7 @@ from telltale.serve.edge import Edge
 from telltale.serve.guard.caller import LOCAL, Caller
 from telltale.serve.live.live_task import Place
 from telltale.serve.predict.decide import decide_many
+from telltale.serve.predict.enrolment import confirm, enrol
 from telltale.storage.database import Database
 
 
@@ -88,6 +90,50 @@ class RouteContext:
             raise found
         told: dict[str, Any] = msgspec.to_builtins(found)
         return told
+
+    def enrol(self, task: str, rows: Sequence[object], *, reason: str = "enrolled") -> Profile:
+        """Add rows to what is known of whom they are by; the rows are those of one entity.
+
+        Args:
+            task: `app/task`, of kind "verify".
+            rows: rows of the task's event, as they would be sent as JSON.
+            reason: for the profile's history.
+
+        Raises:
+            UsageError, SchemaError, NotEnoughDataError: a row cannot be enrolled; then none is.
+        """
+        return enrol(self._edge, self._verifying(task), rows, actor=self.actor, reason=reason)
+
+    def confirm(self, task: str, prediction_id: str) -> Profile:
+        """Take the row of a prediction into the profile, once somebody has confirmed that it was rightly accepted.
+
+        The label 1 is kept as feedback, in the same transaction as the profile would be if it could: the profile first.
+
+        Raises:
+            NotFoundError: there is no such prediction of the task.
+            ConflictError: it was not accepted, or is in the profile already.
+        """
+        return confirm(self._edge, self._verifying(task), prediction_id, actor=self.actor)
+
+    def profile(self, task: str, entity: str) -> Profile | None:
+        """What is known of an entity, or None."""
+        place = self._verifying(task)
+        return find_profile(self.events, place.app, place.task, entity)
+
+    def profile_history(self, task: str, entity: str) -> list[Profile]:
+        """Its profiles that are kept, newest first."""
+        place = self._verifying(task)
+        return profile_history(self.events, place.app, place.task, entity)
+
+    def revert_profile(self, task: str, entity: str, number: int) -> Profile:
+        """Go back to a profile. Raises NotFoundError, ConflictError."""
+        place = self._verifying(task)
+        now = datetime.now(UTC)
+        return revert_profile(self.events, place.app, place.task, entity, number, actor=self.actor, now=now)
+
+    def _verifying(self, task: str) -> Place:
+        app, _, name = task.partition("/")
+        return self._edge.place(app, name)
 
     def enqueue(self, app: str, tasks: Sequence[str], *, actor: str, reason: str) -> list[Job]:
         """Ask for tasks to be retrained by the next worker; of a task that waits already, the job that waits.
