@@ -69,7 +69,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         APP,
         VERIFY,
         rows,
-        TrainingChoices(estimator="profile"),
+        TrainingChoices(estimator="profile_alone"),
         directory=scratch / "bundle",
         progress=lambda *_: None,
     )
