@@ -81,6 +81,12 @@ BENCHMARKS = {
         options=frozenset({"data", "test"}),
         data_set="keystroke_pohmm",
     ),
+    "intrusion": Benchmark(
+        title="Attacks among flow records, of kinds seen and not: ours and plain methods",
+        shown=("auroc", "auroc_one_class", "accuracy", "recall_unseen_attacks"),
+        options=frozenset({"data", "test"}),
+        data_set="nsl_kdd",
+    ),
     "hand": Benchmark(
         title="Hand-written logistic regression and decision tree beside scikit-learn's",
         shown=("accuracy_difference", "time_ratio"),

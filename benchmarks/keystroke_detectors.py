@@ -60,7 +60,8 @@ class MixtureChoice:
 
 def telltale(own: Repetitions, others: Sequence[Repetitions] | None) -> Scorer:
     """Ours: from a stored profile, as the runtime of `personhood/verify` does it."""
-    known = None if others is None else fit_background([other.sequences for other in others])
+    # One other person is no background.
+    known = fit_background([other.sequences for other in others]) if others is not None and len(others) > 1 else None
     matcher = match(unpack(pack(own.sequences)), known)
     return lambda asked: matcher.score(asked.sequences)
 

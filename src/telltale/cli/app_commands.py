@@ -34,21 +34,21 @@ def _function(command: AppCommand) -> Callable[..., int]:
 
     def run(*, as_json: bool, **given: Any) -> int:
         for option in command.options:
-            _check(command, option, given[_parameter(option)])
+            _check(command, option, given[parameter_name(option)])
         with open_home() as home:
             # For a program standard output is the one object at the end.
             tell = (lambda line: err.print(line, markup=False, soft_wrap=True)) if as_json else say
-            done = command.run(home, {option.name: given[_parameter(option)] for option in command.options}, tell)
+            done = command.run(home, {option.name: given[parameter_name(option)] for option in command.options}, tell)
         if as_json:
             print_json(done)
         return 0
 
     parameters = [
         Parameter(
-            _parameter(option),
+            parameter_name(option),
             Parameter.KEYWORD_ONLY,
             default=Parameter.empty if option.is_required else option.default,
-            annotation=_annotation(option),
+            annotation=option_annotation(option),
         )
         for option in command.options
     ]
@@ -58,7 +58,8 @@ def _function(command: AppCommand) -> Callable[..., int]:
     return run
 
 
-def _annotation(option: CommandOption) -> Any:
+def option_annotation(option: CommandOption) -> Any:
+    """What a command's signature says of an option."""
     is_absent = not option.is_required and option.default is None
     kind = _TYPES[option.kind]
     told = f"{option.help}  [{'|'.join(option.choices)}]" if option.choices else option.help
@@ -66,7 +67,8 @@ def _annotation(option: CommandOption) -> Any:
     return Annotated[kind | None if is_absent else kind, typer.Option(name, help=told)]
 
 
-def _parameter(option: CommandOption) -> str:
+def parameter_name(option: CommandOption) -> str:
+    """Its name as a parameter."""
     return option.name.replace("-", "_")
 
 

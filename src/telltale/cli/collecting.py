@@ -1,13 +1,15 @@
 """`collect`: real events of this machine, as apps offer to record them."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from telltale.cli.app_commands import option_annotation, parameter_name
 from telltale.cli.console import err, next_step, say
 from telltale.contract.app import App, Collection
 from telltale.contract.errors import UsageError
@@ -34,6 +36,7 @@ def collect(
         float, typer.Option(help="Seconds between rows, for sources that are read at intervals.")
     ] = 60.0,
     rows: Annotated[int | None, typer.Option(help="Stop after this many; else with Ctrl-C.")] = None,
+    **options: Any,
 ) -> int:
     """Record real events of this machine."""
     sources = {name: (app, found) for app in installed_apps().values() for name, found in app.collections.items()}
@@ -43,7 +46,11 @@ def collect(
     target = found.output if output is None else output
     to_output = target == _STANDARD_OUTPUT
     # Lines for people must not stand among the rows.
-    stream = _stream(app, found, path=path, entity=entity, interval_s=interval, n_rows=rows, aside=to_output)
+    given = {name: value for name, value in options.items() if value not in (None, False)}
+    _check_options(found, given)
+    stream = _stream(
+        app, found, path=path, entity=entity, interval_s=interval, n_rows=rows, options=given, aside=to_output
+    )
     if to_output:
         for row in stream:
             typer.echo(msgspec.json.encode(row).decode())
@@ -58,8 +65,49 @@ def collect(
     return 0
 
 
+def collect_command(apps: Iterable[App]) -> Callable[..., int]:
+    """`collect` with the options that sources have, too: a command is read from its signature."""
+    options = {option.name: option for app in apps for found in app.collections.values() for option in found.options}
+
+    def run(**given: Any) -> int:
+        return collect(**given)
+
+    own = [one for one in signature(collect).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+    added = [
+        Parameter(
+            parameter_name(option),
+            Parameter.POSITIONAL_OR_KEYWORD,
+            default=option.default,
+            annotation=option_annotation(option),
+        )
+        for option in options.values()
+    ]
+    run.__signature__ = Signature([*own, *added], return_annotation=int)  # type: ignore[attr-defined]  # a function takes it
+    run.__annotations__ = {one.name: one.annotation for one in (*own, *added)}
+    run.__doc__ = collect.__doc__
+    return run
+
+
+def _check_options(found: Collection, given: Mapping[str, object]) -> None:
+    """Raise UsageError where an option is given that the source does not have."""
+    known = {parameter_name(option): option for option in found.options}
+    for name in given.keys() - known.keys():
+        has = ", ".join(f"--{option.name}" for option in found.options) or "none of its own"
+        raise UsageError(
+            f"{found.name} has no option --{name.replace('_', '-')}", where="collect", mend=f"Its options: {has}."
+        )
+
+
 def _stream(
-    app: App, found: Collection, *, path: str, entity: str, interval_s: float, n_rows: int | None, aside: bool
+    app: App,
+    found: Collection,
+    *,
+    path: str,
+    entity: str,
+    interval_s: float,
+    n_rows: int | None,
+    options: Mapping[str, Any],
+    aside: bool,
 ) -> Iterator[Mapping[str, object]]:
     """The rows. Raises UsageError where something is given that the source does not take, or lacking that it needs."""
     usage = f"telltale collect {found.name}"
@@ -82,7 +130,7 @@ def _stream(
             raise UsageError(f"{found.name} is ended by hand", where="collect", mend="Leave --rows out.")
         return found.collect_entity(entity, _say_aside if aside else say)
     assert found.collect is not None, f"{found.name} collects nothing"
-    return found.collect(interval_s, n_rows)
+    return found.collect(interval_s, n_rows, **options)
 
 
 def _say_aside(text: str) -> None:

@@ -44,7 +44,7 @@ _app.command()(serving.up)
 _app.command()(serving.serve)
 _app.command()(serving.work)
 _app.command()(events.simulate)
-_app.command()(collecting.collect)
+_app.command("collect")(collecting.collect_command(()))
 _app.command()(events.validate)
 _app.command()(events.ingest)
 _app.command("export")(events.export)
@@ -85,7 +85,21 @@ cli = _group()
 
 def command_line(verb: str) -> TyperGroup:
     """All commands, and those of apps where `verb` is none of ours: to know them every app must be imported."""
+    if verb == "collect":
+        return _with_source_options()
     return cli if verb in cli.commands else _with_app_commands()
+
+
+@cache
+def _with_source_options() -> TyperGroup:
+    """All commands, `collect` with the options of every app's sources."""
+    from telltale.home.apps import installed_apps
+
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command("collect")(collecting.collect_command(installed_apps().values()))
+    made = _group()
+    made.commands["collect"] = get_command(alone)
+    return made
 
 
 @cache

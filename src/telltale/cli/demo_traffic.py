@@ -87,6 +87,9 @@ def example_body(app: App, task: Task) -> dict[str, Any]:
         entity = frame[ENTITY][0]
         return {schema.entity or "entity": entity} | ({"top_k": 3} if task.ranking is not None else {"horizon": 3})
     # What may be missing is left out: most of it is known only afterwards.
+    if schema.more_numeric:
+        row = event_columns(frame.drop(LABEL, strict=False), schema).drop(schema.time).row(0, named=True)
+        return {name: value for name, value in row.items() if value is not None}
     needed = [column.name for column in schema.columns if column.dtype in {"float", "int"} and not column.nullable]
     return frame.select(needed).row(0, named=True)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import AsJson, facts, next_step, out, print_json, say
+from telltale.cli.events import Map, data_mapping, mapping_at
 from telltale.cli.training import Task
 from telltale.contract.verdict import Target
 from telltale.home import open_home
@@ -30,6 +31,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Rows to judge on; else simulated ones of other days and another seed.")
     ] = None,
+    mapped: Map = None,
     test_days: Annotated[float | None, typer.Option(help="Days to simulate.  [default: the task's]")] = None,
     interval: Annotated[
         float | None, typer.Option(help="Minutes between simulated rows.  [default: the app's]")
@@ -52,6 +54,7 @@ def evaluate(
             task,
             reference=version or bundle_at_model_path(task, read_settings(Path.cwd())),
             data=data,
+            mapping=data_mapping(data, mapped, where="evaluate"),
             days=test_days,
             seed=seed,
             interval_s=None if interval is None else interval * 60.0,
@@ -95,6 +98,7 @@ def score(
     task: Task,
     data: Annotated[Path, typer.Option(help="Rows to score.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV to write.")],
+    mapped: Map = None,
     version: Reference = "",
     as_json: AsJson = False,
 ) -> int:
@@ -103,7 +107,7 @@ def score(
 
     with open_home() as home:
         reference = version or bundle_at_model_path(task, read_settings(Path.cwd()))
-        name, runtime, checked = home.score(task, data, reference=reference)
+        name, runtime, checked = home.score(task, data, mapping=mapping_at(mapped), reference=reference)
     answers = answer_rows(runtime, checked.frame)
     write_answers(output, answers, version=name)
     document = {

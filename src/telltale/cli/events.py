@@ -14,10 +14,14 @@ from telltale.contract.schema import EventSchema
 from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.home.apps import find_app, find_event, installed_apps
+from telltale.telemetry.mapping import SourceMapping
 from telltale.telemetry.validate import Checked
 from telltale.train.sources import simulated
 
 Event = Annotated[str, typer.Argument(help="app or app/event, as in helios/metrics.", metavar="APP/EVENT")]
+Map = Annotated[
+    Path | None, typer.Option("--map", metavar="FILE.toml", help="How the rows' columns become those of the event.")
+]
 _SHOWN = 20
 
 
@@ -99,9 +103,24 @@ def _after_storing(app: App, schema: EventSchema) -> str:
     return f"telltale train {app.name}/{task.name}"
 
 
+def mapping_at(path: Path | None) -> SourceMapping | None:
+    """The mapping that `--map` names; None where it is not given. Raises UsageError and NotFoundError."""
+    from telltale.telemetry.mapping import read_mapping
+
+    return None if path is None else read_mapping(path)
+
+
+def data_mapping(data: Path | None, mapped: Path | None, *, where: str) -> SourceMapping | None:
+    """As `mapping_at`, for commands that make rows up where no file is given. Raises UsageError without a file to map."""
+    if mapped is not None and data is None:
+        raise UsageError("--map has no rows to map", where=where, mend="Add --data FILE.")
+    return mapping_at(mapped)
+
+
 def validate(
     event: Event,
     file: Annotated[Path, typer.Argument(help="File, or - for NDJSON.")],
+    mapped: Map = None,
     describe: Describe = False,
     as_json: AsJson = False,
 ) -> int:
@@ -110,7 +129,7 @@ def validate(
     from telltale.telemetry.export import event_columns
 
     with open_home() as home:
-        checked = home.validate(event, file)
+        checked = home.validate(event, file, mapping=mapping_at(mapped))
         _, schema = find_event(home.apps, event)
     unmet = unmet_demands(schema, checked)
     figures = figures_of(event_columns(checked.frame, schema), schema, wants_columns=describe)
@@ -124,13 +143,18 @@ def validate(
         if schema.demands is not None and not unmet:
             say("Passed: the file is fit to train on.")
         fault = "mend the rows above" if checked.quarantined else "gather rows that meet what is asked"
-        next_step(fault if checked.quarantined or unmet else f"telltale ingest {event} {file}")
+        next_step(
+            fault
+            if checked.quarantined or unmet
+            else f"telltale ingest {event} {file}{'' if mapped is None else f' --map {mapped}'}"
+        )
     return 1 if checked.quarantined or unmet else 0
 
 
 def ingest(
     event: Event,
     source: Annotated[str, typer.Argument(help="File, http(s) address, or - for NDJSON.", metavar="FILE|URL")],
+    mapped: Map = None,
     as_json: AsJson = False,
 ) -> int:
     """Store the good rows of a file or an address; bad ones are quarantined with their reasons."""
@@ -140,7 +164,7 @@ def ingest(
     settings = read_settings(Path.cwd())
     key = key_for(source, api_url=settings["API_URL"], api_key=settings["API_KEY"])
     with open_home() as home:
-        checked, stored = home.ingest(event, source, api_key=key)
+        checked, stored = home.ingest(event, source, mapping=mapping_at(mapped), api_key=key)
         app, schema = find_event(home.apps, event)
     if as_json:
         document = {"stored": stored.n_stored, "already_stored": stored.n_already, **_document(checked)}

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import AsJson, facts, next_step, out, print_json, progress_bar, say
+from telltale.cli.events import Map, data_mapping
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Parameter, silent
 from telltale.contract.simulation import Simulation
@@ -21,6 +22,7 @@ Task = Annotated[str, typer.Argument(help="app/task, as in helios/anomaly.", met
 def train(
     task: Task,
     data: Annotated[Path | None, typer.Option(help="CSV, NDJSON or Parquet file to train on.")] = None,
+    mapped: Map = None,
     days: Annotated[float | None, typer.Option(help="Days to simulate.  [default: the event's]")] = None,
     samples: Annotated[
         int | None, typer.Option("--rows", "--samples", help="Rows to simulate, in place of days.")
@@ -105,12 +107,14 @@ def train(
     )
     with open_home() as home, progress_bar(quiet=as_json) as progress:
         app, found = find_task(home.apps, task)
-        rows = home.training_rows(app, found, data=data, simulation=simulation, seed=seed)
+        mapping = data_mapping(data, mapped, where="train")
+        rows = home.training_rows(app, found, data=data, mapping=mapping, simulation=simulation, seed=seed)
         if not as_json:
             say(_first_line(f"{app.name}/{found.name}", rows.kind, rows.train.height, data))
             if rows.n_quarantined:
                 event = f"{app.name}/{found.event}"
-                say(f"Rows quarantined: {rows.n_quarantined:,}; `telltale validate {event} {data}` says why.")
+                by = "" if mapped is None else f" --map {mapped}"
+                say(f"Rows quarantined: {rows.n_quarantined:,}; `telltale validate {event} {data}{by}` says why.")
         tell = silent if as_json else say
         trained = home.train_on(app, found, rows, choices, actor="cli", progress=progress, tell=tell)
         files = home.write_training(trained, output, save_data=save_data) if output is not None else {}

@@ -8,7 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from telltale.contract.attack import Attack
-from telltale.contract.command import AppCommand
+from telltale.contract.command import AppCommand, CommandOption
 from telltale.contract.derivation import Derivation
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Tell
@@ -120,16 +120,19 @@ class Collection:
     `collect(interval_s, n_rows)` yields rows as dictionaries in the event's columns, one per interval; for ever where
     `n_rows` is None. In its place `collect_path(path, n_rows)` reads what lies at a path, and `collect_entity(entity, tell)`
     records somebody, or something, that is named, until whoever does it ends it; it tells people how, and what came of it.
+    `options` of the command line are passed to `collect` by their name where they are given; of two sources that have one of
+    the same name it means the same.
     `output` is the file below TELLTALE_HOME that rows go to where nobody names another; "-" for standard output.
     """
 
     name: str
     event: str
     title: str
-    collect: Callable[[float, int | None], Iterator[dict[str, float | str]]] | None = None
+    collect: Callable[..., Iterator[dict[str, float | str | None]]] | None = None
     collect_path: Callable[[str, int | None], Iterator[dict[str, float | str | None]]] | None = None
     collect_entity: Callable[[str, Tell], Iterator[Mapping[str, object]]] | None = None
     output: str = "-"
+    options: tuple[CommandOption, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ def run_plan(plan: Plan, frame: pl.DataFrame, *, alone: bool = False) -> pl.Data
     Returns:
         `frame` with one Float64 column more per step.
     """
-    done = frame.with_columns(_epoch_s(frame).fill_nan(0.0).alias(_TIME_S))
+    done = frame.with_columns(epoch_s(frame).fill_nan(0.0).alias(_TIME_S))
     starts: dict[float, Places] = {}
     for step in plan.steps:
         if alone and isinstance(step, WindowStep):
@@ -75,22 +75,22 @@ def arrange_features(plan: Plan, done: pl.DataFrame, *, alone: bool = False) -> 
         return np.tile(rows, plan.sequence)
     n, k = rows.shape
     back = np.arange(plan.sequence - 1, -1, -1)
-    at = np.maximum(np.arange(n)[:, None] - back, _entity_starts(done)[:, None])
+    at = np.maximum(np.arange(n)[:, None] - back, entity_starts(done)[:, None])
     return np.ascontiguousarray(rows[at].reshape(n, plan.sequence * k))
 
 
 def rows_in_window(frame: pl.DataFrame, window_s: float) -> Places:
     """How many rows the window of time that ends with each row holds, shape (n,)."""
-    timed = frame.select(ENTITY, TIME, _epoch_s(frame).alias(_TIME_S))
+    timed = frame.select(ENTITY, TIME, epoch_s(frame).alias(_TIME_S))
     return np.arange(frame.height) - _window_starts(timed, window_s) + 1
 
 
-def _epoch_s(frame: pl.DataFrame) -> pl.Series:
+def epoch_s(frame: pl.DataFrame) -> pl.Series:
     """Epoch seconds, NaN where a row has no time: divided as Python divides, where Polars multiplies by the inverse."""
     return pl.Series(frame[TIME].dt.epoch("us").to_numpy().astype(np.float64) / 1e6)
 
 
-def _entity_starts(frame: pl.DataFrame) -> Places:
+def entity_starts(frame: pl.DataFrame) -> Places:
     """The first row of each row's entity, shape (n,)."""
     block = frame[ENTITY].rle_id().to_numpy()
     return np.searchsorted(block, block).astype(np.int64)
@@ -98,7 +98,7 @@ def _entity_starts(frame: pl.DataFrame) -> Places:
 
 def _window_starts(done: pl.DataFrame, window_s: float) -> Places:
     times_s = done.select(pl.when(pl.col(TIME).is_null()).then(float("nan")).otherwise(pl.col(_TIME_S)))
-    return window_starts(_entity_starts(done), times_s.to_series().to_numpy(), window_s)
+    return window_starts(entity_starts(done), times_s.to_series().to_numpy(), window_s)
 
 
 def _of_row(step: RowStep) -> pl.Expr:

@@ -36,24 +36,32 @@ def window_starts(entity_starts: Places, times_s: Floats, window_s: float) -> Pl
     return np.where(np.isnan(times_s), np.arange(n), np.minimum(found, np.arange(n)))
 
 
-def stat_of_windows(values: Floats, starts: Places, stat: str) -> Floats:
-    """A statistic of every window, shape (n,); `starts` as of `window_starts`, `stat` as of `WindowStat`."""
-    found = np.empty(len(values))
-    for rows, window, is_in in _side_by_side(values, starts):
+def stat_of_windows(values: Floats, starts: Places, stat: str, *, lasts: Places | None = None) -> Floats:
+    """A statistic of windows, shape (n windows,).
+
+    Args:
+        values: of every row.
+        starts: the first row of each window, as of `window_starts`.
+        stat: as of `WindowStat`.
+        lasts: the last row of each window, ascending; None where there is one for every row, that ends with it.
+    """
+    ends = np.arange(len(values)) if lasts is None else lasts
+    found = np.empty(len(ends))
+    for rows, window, is_in in _side_by_side(values, starts, ends):
         found[rows] = _OF_MATRIX[stat](window, is_in)
     return found
 
 
-def _side_by_side(values: Floats, starts: Places) -> Iterator[tuple[slice, Floats, NDArray[np.bool_]]]:
-    """Windows as lines of a matrix, a share of the rows at a time; behind its end a line repeats its last value."""
-    n = len(values)
-    widths = np.arange(n) - starts + 1
+def _side_by_side(values: Floats, starts: Places, ends: Places) -> Iterator[tuple[slice, Floats, NDArray[np.bool_]]]:
+    """Windows as lines of a matrix, a share of them at a time; behind its end a line repeats its last value."""
+    n = len(ends)
+    widths = ends - starts + 1
     first = 0
     while first < n:
         # The widest window seen from here on bounds how many lines fit.
         end = min(n, first + max(1, _AT_ONCE // int(widths[first:].max())))
         offsets = np.arange(widths[first:end].max())
-        last = np.arange(first, end)[:, None]
+        last = ends[first:end, None]
         at = starts[first:end, None] + offsets
         yield slice(first, end), values[np.minimum(at, last)], at <= last
         first = end

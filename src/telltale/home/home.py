@@ -29,6 +29,7 @@ from telltale.retrain.training import TrainedVersion, train_and_register
 from telltale.serve.logs import configure_logs
 from telltale.storage.folder import Folder, open_folder
 from telltale.telemetry.event_store import EventStore, Stored
+from telltale.telemetry.mapping import SourceMapping
 from telltale.telemetry.validate import Checked
 from telltale.train.fitted import Progress, TrainingChoices
 from telltale.train.sources import (
@@ -80,6 +81,7 @@ class Home:
         task: str,
         *,
         data: Path | None = None,
+        mapping: SourceMapping | None = None,
         choices: TrainingChoices | None = None,
         simulation: Simulation | None = None,
         actor: str = "api",
@@ -91,6 +93,7 @@ class Home:
         Args:
             task: `app/task`.
             data: a file; None for stored events where they are enough, else simulated ones.
+            mapping: how the file's columns become the event's (`telltale.telemetry.mapping`); None where they are.
             choices: estimator, parameters, tuning, seed.
             simulation: how to make rows up; given, rows are simulated even where events are stored.
             actor: who asks, for the ledger.
@@ -102,15 +105,23 @@ class Home:
         """
         app, found = find_task(self.apps, task)
         chosen = choices or TrainingChoices()
-        rows = self.training_rows(app, found, data=data, simulation=simulation, seed=chosen.seed)
+        rows = self.training_rows(app, found, data=data, mapping=mapping, simulation=simulation, seed=chosen.seed)
         return self.train_on(app, found, rows, chosen, actor=actor, progress=progress, tell=tell)
 
     def training_rows(
-        self, app: App, task: Task, *, data: Path | None, simulation: Simulation | None, seed: int
+        self,
+        app: App,
+        task: Task,
+        *,
+        data: Path | None,
+        simulation: Simulation | None,
+        seed: int,
+        mapping: SourceMapping | None = None,
     ) -> TrainingRows:
         """The rows `train` would use; `seed` is for rows made up because nothing else is there."""
         if data is not None:
-            return rows_from_checked("file", check_file(app.event(task.event), data), task, where=str(data))
+            checked = check_file(app.event(task.event), data, mapping=mapping)
+            return rows_from_checked("file", checked, task, where=str(data))
         stored = None if simulation is not None else stored_rows(self.folder.events, app, task)
         if stored is not None:
             return rows_from_checked("store", stored, task, where=f"{app.name}/{task.event}")
@@ -168,6 +179,7 @@ class Home:
         *,
         reference: str = "",
         data: Path | None = None,
+        mapping: SourceMapping | None = None,
         days: float | None = None,
         seed: int = 0,
         interval_s: float | None = None,
@@ -183,7 +195,7 @@ class Home:
         name, runtime = self.load(task, reference)
         if data is not None:
             schema = app.event(found.event)
-            checked = check_file(schema, data, columns=judged_columns(runtime.manifest, schema))
+            checked = check_file(schema, data, columns=judged_columns(runtime.manifest, schema), mapping=mapping)
         else:
             checked = rows_to_test(app, found, runtime.manifest, days=days, seed=seed, interval_s=interval_s)
             if set(checked.columns) != set(runtime.manifest.row_columns):
@@ -203,22 +215,33 @@ class Home:
         )
         return evaluation, runtime
 
-    def validate(self, event: str, source: Path | str, *, require_time: bool = False, api_key: str = "") -> Checked:
-        """Check the rows of a file, or of an http address, against an event, storing nothing."""
+    def validate(
+        self,
+        event: str,
+        source: Path | str,
+        *,
+        mapping: SourceMapping | None = None,
+        require_time: bool = False,
+        api_key: str = "",
+    ) -> Checked:
+        """Check the rows of a file, or of an http address, against an event, storing nothing; mapped first, if need be."""
         from telltale.telemetry.files import read_rows
+        from telltale.telemetry.mapped_rows import map_rows
         from telltale.telemetry.validate import check_rows
 
         _, schema = find_event(self.apps, event)
         rows = read_address(str(source), api_key=api_key) if is_address(str(source)) else read_rows(Path(source))
-        return check_rows(schema, rows, require_time=require_time)
+        return check_rows(schema, rows if mapping is None else map_rows(rows, mapping), require_time=require_time)
 
-    def ingest(self, event: str, source: Path | str, *, api_key: str = "") -> tuple[Checked, Stored]:
+    def ingest(
+        self, event: str, source: Path | str, *, mapping: SourceMapping | None = None, api_key: str = ""
+    ) -> tuple[Checked, Stored]:
         """Store the good rows of a file or an http address, and the bad ones with their reasons in the quarantine.
 
         `api_key` is sent to the address as `X-API-Key`.
         """
         app, schema = find_event(self.apps, event)
-        checked = self.validate(event, source, require_time=True, api_key=api_key)
+        checked = self.validate(event, source, mapping=mapping, require_time=True, api_key=api_key)
         # Without the query, which may hold a key.
         told = str(source).partition("?")[0] if is_address(str(source)) else str(source)
         return checked, self.store(app, schema, checked, source=told)
@@ -230,12 +253,15 @@ class Home:
         self.events.quarantine(app.name, schema.name, checked.quarantined, source=source, now=now)
         return stored
 
-    def score(self, task: str, data: Path, *, reference: str = "") -> tuple[str, LoadedRuntime, Checked]:
+    def score(
+        self, task: str, data: Path, *, mapping: SourceMapping | None = None, reference: str = ""
+    ) -> tuple[str, LoadedRuntime, Checked]:
         """A version, and a file's rows checked for it."""
         app, found = find_task(self.apps, task)
         name, runtime = self.load(task, reference)
         # What a version does not read need not be there.
-        return name, runtime, check_file(app.event(found.event), data, columns=runtime.columns)
+        checked = check_file(app.event(found.event), data, columns=runtime.columns, mapping=mapping)
+        return name, runtime, checked
 
     def promote(self, task: str, reference: str, *, actor: str, reason: str, override: bool = False) -> Version:
         """Make a version the champion, once its files are whole and it has answered a self-test.

@@ -12,6 +12,7 @@ from telltale.contract.errors import BundleError, SchemaError
 from telltale.contract.estimator import Features
 from telltale.contract.plan import Plan
 from telltale.features.frame import feature_matrix, run_plan
+from telltale.features.last_rows import run_plan_on_last
 from telltale.features.window import CompiledPlan
 from telltale.features.written_plan import Slots
 from telltale.models.manifest import Manifest
@@ -127,6 +128,16 @@ class RowInputs:
         """
         self._check_frame(frame)
         return feature_matrix(self.plan, frame, alone=alone)
+
+    def last(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Features, list[int]]:
+        """Of the last row of each entity of a checked frame: every column, the model's inputs, and the entity's rows.
+
+        Raises:
+            SchemaError: as `matrix`.
+        """
+        self._check_frame(frame)
+        counts: list[int] = frame[ENTITY].rle().struct.field("len").to_list()
+        return *run_plan_on_last(self.plan, frame), counts
 
     def middle(self) -> tuple[list[RowValue], pl.DataFrame]:
         """A row at the middle of what was trained on, as values and as a frame: for self-tests."""

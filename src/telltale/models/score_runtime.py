@@ -112,6 +112,33 @@ class ScoreRuntime:
             ]
         )
 
+    def answer_last(self, frame: pl.DataFrame) -> list[ScoreAnswer]:
+        """One answer for each entity of a checked frame, in order: of its last row, the others are that one's history.
+
+        For many entities at once: the plan runs on the frame, and the model is asked once, for the last rows alone.
+
+        Args:
+            frame: checked rows, sorted by entity and time; a decision of yes brings its reasons.
+
+        Raises:
+            SchemaError: as `score_frame`.
+        """
+        ends, features, counts = self._inputs.last(frame)
+        scores: list[float] = self._scorer.score(features).tolist() if len(features) else []
+        answers = []
+        for place, (score, n_rows) in enumerate(zip(scores, counts, strict=True)):
+            decision = score >= self.threshold
+            answers.append(
+                ScoreAnswer(
+                    score=score,
+                    decision=decision,
+                    threshold=self.threshold,
+                    context=self._inputs.context(n_rows),
+                    reasons=reasons(self.plan, ends.row(place, named=True).__getitem__) if decision else (),
+                )
+            )
+        return answers
+
     def explain_frame(self, frame: pl.DataFrame, rows: Sequence[int]) -> list[tuple[Reason, ...]]:
         """Reasons for some rows of a checked frame, by their positions."""
         done = run_plan(self.plan, frame)[list(rows)]

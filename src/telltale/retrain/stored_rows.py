@@ -48,7 +48,8 @@ def trained_already(registry: Registry, app: App, task: Task, rows: TrainingRows
             was.sha256 == snapshot_sha256(trained_on, rows.columns)
             and was.n_positive == _n_positive(trained_on)
             and latest.facts.get("n_held_out") == rows.held_out.height
-            and judged_on in {None, manifest.verdict.n_positive}
+            # Of a task that verifies the verdict counts what was verified, which are not all rows.
+            and (task.verification is not None or judged_on in {None, manifest.verdict.n_positive})
         )
         return latest if is_same else None
     return None

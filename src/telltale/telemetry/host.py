@@ -24,7 +24,7 @@ HOST_COLUMNS: Final = (
 )
 
 
-def collect_host(interval_s: float, n_rows: int | None) -> Iterator[dict[str, float | str]]:
+def collect_host(interval_s: float, n_rows: int | None) -> Iterator[dict[str, float | str | None]]:
     """Rows of this machine's load: `timestamp` (ISO 8601, UTC) and `HOST_COLUMNS`.
 
     Rates (`_s`) come from the difference between two readings of a counter, so the first row comes after one interval.
@@ -65,7 +65,7 @@ def rates(before: dict[str, float], after: dict[str, float], *, elapsed_s: float
     return {name: (after[name] - before[name]) / elapsed_s for name in before}
 
 
-def _rows(psutil: "ModuleType", due: Iterator[None], n_rows: int | None) -> Iterator[dict[str, float | str]]:
+def _rows(psutil: "ModuleType", due: Iterator[None], n_rows: int | None) -> Iterator[dict[str, float | str | None]]:
     psutil.cpu_percent()  # the share is counted from one call to the next
     before, before_s = _counters(psutil), time.monotonic()
     n_yielded = 0

@@ -207,7 +207,8 @@ def check_higher_score_is_more_likely_the_event(subject: TrainedTask) -> None:
 def check_better_than_trivial(subject: TrainedTask) -> None:
     """On rows not trained on, it ranks positives clearly better than a constant and than the change from the last row."""
     labels, scores = known_labels(subject.held_out), subject.scoring.score_frame(subject.held_out)
-    values = subject.held_out.select(pl.col(subject.scoring.columns).forward_fill().fill_null(0.0)).to_numpy()
+    numbers = [name for name in subject.scoring.columns if name not in subject.scoring.plan.text]
+    values = subject.held_out.select(pl.col(numbers).forward_fill().fill_null(0.0)).to_numpy()
     found = average_precision(labels, scores)
 
     for baseline, trivial in (("a constant", np.zeros(len(labels))), ("the last value", last_value_scores(values))):

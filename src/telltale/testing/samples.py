@@ -110,18 +110,26 @@ def two_entities(frame: pl.DataFrame) -> pl.DataFrame:
 def disturbed(app: App, task: Task, frame: pl.DataFrame, columns: tuple[str, ...], *, seed: int) -> pl.DataFrame:
     """Rows as they come on a bad day: every third value moved by up to three decades, or to an end of its range."""
     rng = np.random.default_rng(seed)
-    done = {}
+    done: dict[str, pl.Series | NDArray[np.float64]] = {}
     for name in columns:
         declared = app.event(task.event).column(name)
+        if frame[name].dtype == pl.String:  # every third is one that no training has seen, or none
+            drawn = pl.Series(rng.random(frame.height))
+            strange = pl.when(drawn < 1 / 6).then(pl.lit("never seen"))
+            done[name] = frame.select(strange.when(drawn > 5 / 6).then(None).otherwise(pl.col(name))).to_series()
+            continue
         low = -np.inf if declared is None or declared.low is None else declared.low
         high = np.inf if declared is None or declared.high is None else declared.high
         values = frame[name].to_numpy().astype(np.float64)
-        moved = values * 10.0 ** rng.uniform(-3, 3, len(values))
+        shifted = values * 10.0 ** rng.uniform(-3, 3, len(values))
         ends = np.array([low if np.isfinite(low) else -1e300, high if np.isfinite(high) else 1e300, 0.0])
-        moved = np.where(rng.random(len(values)) < 0.1, rng.choice(ends, len(values)), moved)
-        done[name] = np.clip(np.where(rng.random(len(values)) < 1 / 3, moved, values), low, high)
+        shifted = np.where(rng.random(len(values)) < 0.1, rng.choice(ends, len(values)), shifted)
+        done[name] = np.clip(np.where(rng.random(len(values)) < 1 / 3, shifted, values), low, high)
     # What has no value stays without one.
-    return frame.with_columns(pl.Series(name, values).fill_nan(None) for name, values in done.items())
+    moved = {name: pl.Series(values) for name, values in done.items()}
+    return frame.with_columns(
+        (values if values.dtype == pl.String else values.fill_nan(None)).alias(name) for name, values in moved.items()
+    )
 
 
 def epoch_s(frame: pl.DataFrame) -> list[float]:

@@ -15,6 +15,8 @@ from telltale.contract.split import LastOfEach
 from telltale.models.manifest import Manifest
 from telltale.telemetry.files import read_rows
 from telltale.telemetry.frames import LABEL, LINE, TIME
+from telltale.telemetry.mapped_rows import map_rows
+from telltale.telemetry.mapping import SourceMapping
 from telltale.telemetry.raw_rows import RawRows
 from telltale.telemetry.validate import Checked, check_rows
 from telltale.train.kinds import training_of
@@ -41,9 +43,16 @@ def check_simulated(app: App, event: str, how: Simulation, *, days_later: float 
     return check_rows(app.event(event), raw, require_time=True)
 
 
-def check_file(schema: EventSchema, path: Path, *, columns: tuple[str, ...] | None = None) -> Checked:
-    """A file's rows; training and judging need no event time. Raises SchemaError, NotFoundError, UsageError."""
-    return check_rows(schema, read_rows(path), columns=columns, require_time=False)
+def check_file(
+    schema: EventSchema, path: Path, *, columns: tuple[str, ...] | None = None, mapping: SourceMapping | None = None
+) -> Checked:
+    """A file's rows, mapped first where a mapping is given; training and judging need no event time.
+
+    Raises:
+        SchemaError, NotFoundError, UsageError: as `read_rows`, `map_rows` and `check_rows` do.
+    """
+    raw = read_rows(path)
+    return check_rows(schema, raw if mapping is None else map_rows(raw, mapping), columns=columns, require_time=False)
 
 
 def judged_columns(manifest: Manifest, schema: EventSchema) -> tuple[str, ...] | None:

@@ -5,9 +5,12 @@ from typing import Final
 
 from telltale.apps.eyenet.collect import collect_network
 from telltale.apps.eyenet.features import derive_plan
+from telltale.apps.eyenet.flows import FLOW, FLOWS
+from telltale.apps.eyenet.routes import ROUTES
 from telltale.apps.eyenet.schema import SAMPLE
 from telltale.apps.eyenet.simulate import simulate
 from telltale.contract.app import App, Collection, Task
+from telltale.contract.command import CommandOption
 from telltale.contract.verdict import Target
 
 ANOMALY: Final = Task(
@@ -32,13 +35,23 @@ ANOMALY: Final = Task(
 APP: Final = App(
     name="eyenet",
     title="Is this network device's last five minutes anomalous?",
-    events=(SAMPLE,),
-    tasks=(ANOMALY,),
+    events=(SAMPLE, FLOW),
+    tasks=(ANOMALY, FLOWS),
     simulate=simulate,
+    routes=ROUTES,
     start=datetime(2024, 1, 1, tzinfo=UTC),
     collections={
         "network": Collection(
-            name="network", event="sample", title="traffic of this machine's interfaces", collect=collect_network
+            name="network",
+            event="sample",
+            title="traffic of this machine's interfaces",
+            collect=collect_network,
+            options=(
+                CommandOption(
+                    name="ping",
+                    help="HOST, whose round-trip time is the latency; HOST:PORT for the time of a TCP connection.",
+                ),
+            ),
         )
     },
 )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from telltale.apps.eyenet.faults import inject
 from telltale.apps.eyenet.network import DEVICES, network
+from telltale.apps.eyenet.simulate_flows import simulate_flows
 from telltale.contract.errors import UsageError
 from telltale.contract.simulation import Simulation
 
@@ -19,7 +20,7 @@ _RATE = 0.05
 
 
 def simulate(event: str, how: Simulation) -> pl.DataFrame:
-    """Rows of `eyenet/sample`, with `is_anomaly` and the kind in `fault` ("" where the device is well).
+    """Rows of `eyenet/flow` as `simulate_flows` says, or of `eyenet/sample`, with `is_anomaly` and the kind in `fault` ("" where the device is well).
 
     Unless asked otherwise 2.75 days of five devices, a row a minute of each, with a fault in 5 % of them; the rate is
     at most 50 %. More days begin with the same rows.
@@ -27,8 +28,10 @@ def simulate(event: str, how: Simulation) -> pl.DataFrame:
     Raises:
         UsageError: an argument is out of range.
     """
+    if event == "flow":
+        return simulate_flows(how)
     if event != "sample":
-        raise UsageError.not_one_of(event, ("sample",), where="eyenet: event")
+        raise UsageError.not_one_of(event, ("sample", "flow"), where="eyenet: event")
     how.check(where="eyenet: simulate", highest_rate=0.5)
     assert how.start is not None, "the kernel says when time starts"
     interval_s = how.interval_s or _INTERVAL_S

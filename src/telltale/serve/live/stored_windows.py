@@ -5,10 +5,15 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
+import polars as pl
+
 from telltale.contract.answer import Input, RowValue
 from telltale.contract.errors import NotEnoughDataError, SchemaError
+from telltale.contract.schema import EventSchema
 from telltale.storage.database import Database
 from telltale.telemetry.event_store import EventStore, StoredRow
+from telltale.telemetry.frames import ENTITY
+from telltale.telemetry.newest_windows import newest_windows
 
 
 class StoredWindows:
@@ -32,6 +37,7 @@ class StoredWindows:
         nullable: frozenset[str],
         n_rows: int,
     ) -> None:
+        self._events = events
         self._store = EventStore(events)
         self._app = app
         self._event = event
@@ -75,6 +81,23 @@ class StoredWindows:
         if missing:
             raise SchemaError.missing(missing, stored[-1].values, where=where)
         return _input([*self._readable(stored)], entity or None)
+
+    def newest_of(self, entities: Sequence[str], schema: EventSchema) -> tuple[pl.DataFrame, dict[str, int]]:
+        """The windows that end with the newest row of each of several entities, by one query prepared once.
+
+        Args:
+            entities: whose; some thousands at a time, as all of their rows stand in memory.
+            schema: the version's event.
+
+        Returns:
+            A checked frame of whole windows, and of each entity whose rows are fewer, how many there are.
+        """
+        found = newest_windows(
+            self._events, self._app, schema, entities, columns=self._columns, n_rows=self._n_read
+        ).filter(pl.all_horizontal(pl.lit(True), *(pl.col(name).is_not_null() for name in sorted(self._needed))))
+        counts = dict.fromkeys(entities, 0) | dict(found[ENTITY].rle().struct.unnest().select("value", "len").rows())
+        short = {entity: n for entity, n in counts.items() if n < self.n_rows}
+        return found.filter(pl.col(ENTITY).is_in(list(short)).not_()) if short else found, short
 
     def _readable(self, stored: Sequence[StoredRow]) -> Iterator[tuple[float, tuple[RowValue, ...]]]:
         """The rows that have the version's columns; others are of a time when something else was measured."""

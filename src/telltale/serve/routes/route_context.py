@@ -17,6 +17,7 @@ from telltale.serve.guard.caller import LOCAL, Caller
 from telltale.serve.live.live_task import Place
 from telltale.serve.predict.decide import decide_many
 from telltale.serve.predict.enrolment import confirm, enrol
+from telltale.serve.predict.newest import Newest, answer_newest
 from telltale.storage.database import Database
 
 
@@ -90,6 +91,24 @@ class RouteContext:
             raise found
         told: dict[str, Any] = msgspec.to_builtins(found)
         return told
+
+    def newest(self, task: str, *, since: datetime | None = None) -> Newest:
+        """What the newest rows of every entity score, some thousands of them by one call of the model.
+
+        An entity is decided by the version that its own requests are decided by. Nothing of it is kept for the log, and
+        nobody answers in the shadow: who looks every few seconds would fill the log with the same rows again and again,
+        and drift and live quality would be those of whoever looks. What is to be kept is asked with `predict`.
+
+        Args:
+            task: `app/task`, of kind "score".
+            since: only entities with a row at or after this moment, by event time.
+
+        Raises:
+            UsageError: the task does not score.
+            NotFoundError, UnavailableError: there is no such task, or no version of it serves.
+        """
+        app, _, name = task.partition("/")
+        return answer_newest(self._edge.place(app, name), self.events, since=since)
 
     def enrol(self, task: str, rows: Sequence[object], *, reason: str = "enrolled") -> Profile:
         """Add rows to what is known of whom they are by; the rows are those of one entity.
