@@ -2,8 +2,7 @@
 # ruff: noqa: PLR0917 - fixtures are given by name
 
 import json
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
+from tests.cli.damage import damage
 
-from telltale.cli import main
 from telltale.cli.demo_traffic import example_body
 from telltale.cli.serving import serve_settings, worker_of
 from telltale.contract.app import App, Task
@@ -22,7 +21,6 @@ from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.home.apps import installed_apps
 from telltale.home.settings import read_settings
-from telltale.models.bundle import load_bundle
 from telltale.serve.http.problems import PROBLEM_TYPE
 from telltale.serve.live.live_task import ROW_KINDS
 from telltale.serve.server import start_background
@@ -312,71 +310,13 @@ def test_horizons_that_no_forecast_has_and_series_that_nobody_knows(
 
 
 @of_every_task
-@pytest.mark.parametrize("damage", ["gone", "empty", "torn", "noise", "other", "foreign"])
-def test_a_bundle_with_a_damaged_file_is_refused_in_plain_words(
-    own_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], app: App, task: Task, damage: str
-) -> None:
-    artifacts = own_home / "artifacts"
-    whole = artifacts / app.name / task.name / "1"
-    strangers = sorted(path for path in artifacts.glob("*/*/1") if path != whole)
-    main(["simulate", f"{app.name}/{task.event}", "-o", "rows.ndjson", "--rows", "60"])
-    files = sorted(path.name for path in whole.iterdir())
-    assert {"manifest.json", "arrays.safetensors"} <= set(files)
-
-    if damage == "foreign":
-        files = [file for file in files if any((path / file).is_file() for path in strangers)]
-        if not _holds_a_model(whole):
-            files.remove("arrays.safetensors")
-
-    for file in files:
-        bundle = tmp_path / file / "bundle"
-        shutil.copytree(whole, bundle)
-        _damage(bundle / file, damage, strangers)
-        capsys.readouterr()
-        status = main(
-            ["score", f"{app.name}/{task.name}", "--version", str(bundle), "--data", "rows.ndjson", "-o", "out"]
-        )
-        told = capsys.readouterr().err
-
-        assert status in {2, 3}, (file, told)
-        assert "Traceback" not in told
-        assert len(told.strip()) > 20
-        assert not Path("out").exists()
-
-
-def _holds_a_model(bundle: Path) -> bool:
-    """Whether its arrays are of the model; a forest is all in its graph, and other rows' hashes are no fault of it.
-
-    Those of a version in the registry are known by the hash of the file.
-    """
-    return bool(load_bundle(bundle).parts.arrays)
-
-
-def _damage(file: Path, how: str, strangers: Sequence[Path] = ()) -> None:
-    file.chmod(0o600)
-    content = file.read_bytes()
-    if how == "gone":
-        file.unlink()
-    elif how == "empty":
-        file.write_bytes(b"")
-    elif how == "torn":
-        file.write_bytes(content[: len(content) // 2])
-    elif how == "noise":
-        file.write_bytes(bytes(range(256)) * 4)
-    elif how == "foreign":
-        shutil.copy(next(path / file.name for path in strangers if (path / file.name).is_file()), file)
-    else:
-        file.write_bytes(b"{}")
-
-
-@of_every_task
 def test_a_champion_with_a_damaged_file_is_not_taken_up_and_the_one_before_goes_on(
     server: httpx.Client, telltale: Any, own_home: Path, quickest: Any, app: App, task: Task
 ) -> None:
     address = f"{app.name}/{task.name}"
     number = telltale("train", address, "--estimator", quickest(task))[1]["version"]
     for file in (own_home / "artifacts" / app.name / task.name / str(number)).iterdir():
-        _damage(file, "torn")
+        damage(file, "torn")
 
     status, refused = telltale("promote", address, "--version", str(number), "--override", "--reason", "a test")
     body = {"version": number, "override": True, "reason": "a test"}
@@ -402,7 +342,7 @@ def test_a_retraining_beside_a_damaged_champion_fails_and_tells_nothing_of_the_d
     telltale("ingest", event, "rows.ndjson")
     champion = own_home / "artifacts" / app.name / task.name / "1" / "arrays.safetensors"
     whole = champion.read_bytes()
-    _damage(champion, "torn")
+    damage(champion, "torn")
     asked = server.post("/v1/jobs", json={"app": app.name, "task": task.name}).json()
 
     with open_home() as home:
