@@ -1,7 +1,6 @@
 """Build a fitted plan from blocks: the distance of a metric from its expected level, its change, its short window."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,7 +18,6 @@ from telltale.contract.plan import (
     ForwardFill,
     Largest,
     Log,
-    Lookup,
     Norm,
     Plan,
     Product,
@@ -96,21 +94,6 @@ class PlanDraft:
         out = self._free(f"{column}_filled")
         otherwise = float(middle) if isinstance(middle, int | float) else 0.0
         self._add(ForwardFill(out=out, column=column, limit=limit, otherwise=otherwise), back=limit)
-        return out
-
-    def lookup(self, column: str, table: Mapping[str, float], otherwise: float, *, out: str) -> str:
-        """What a table says of a column of text: `out`.
-
-        Args:
-            column: a measured column of text; a missing text is as one that the table does not have.
-            table: number by text.
-            otherwise: of any other text.
-            out: the new column.
-        """
-        if self.frame[column].dtype != pl.String:
-            raise SchemaError(f"column {column} holds {self.frame[column].dtype}, no text", where="features")
-        out = self._free(out)
-        self._add(Lookup(out=out, column=column, table=dict(table), otherwise=otherwise))
         return out
 
     def window_stat(
@@ -246,7 +229,7 @@ class PlanDraft:
 
     def _add(self, step: Step, *, back: int = 0) -> None:
         """Add a step that reads so many rows before its own."""
-        if not isinstance(step, ForwardFill | Lookup):
+        if not isinstance(step, ForwardFill):
             for name in inputs(step):
                 self._check(name)
         self.steps.append(step)
