@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from telltale.contract.errors import NotEnoughDataError, SchemaError
 from telltale.contract.plan import Clip, ForwardFill, Log, Seasonal, WindowStat
-from telltale.features.derive import LEAST_EXCESS, SQUASH, PlanDraft, derive_generic
+from telltale.features.derive import LEAST_EXCESS, SQUASH, PlanDraft
 from telltale.features.frame import feature_matrix, run_plan
+from telltale.features.generic import derive_generic
 from telltale.features.window import CompiledPlan
 
 CheckedFrame = Callable[..., pl.DataFrame]
@@ -19,13 +20,17 @@ def noise(n: int, *, seed: int = 0, level: float = 100.0) -> list[float]:
     return [level + float(x) for x in np.random.default_rng(seed).normal(size=n)]
 
 
-def test_generic_features_are_distances_changes_and_all_together(checked_frame: CheckedFrame) -> None:
+def test_generic_features_are_distances_and_what_they_did_in_a_short_window(checked_frame: CheckedFrame) -> None:
     one = derive_generic(checked_frame({"load": noise(400)}), ("load",))
     two = derive_generic(checked_frame({"load": noise(400), "heat": noise(400, seed=1)}), ("load", "heat"))
 
     assert one.features == ("load_deviation", "load_deviation_change", "load_deviation_recent")
-    assert two.features[-3:] == ("largest_deviation", "all_deviations", "largest_change")
-    assert (one.history, two.history) == (6, 6)
+    assert two.features == tuple(
+        f"{name}_deviation{what}"
+        for what in ("", "_recent_mean", "_recent_std", "_recent_std_")
+        for name in ("load", "heat")
+    )
+    assert (one.history, two.history) == (6, 14)
     assert one.interval_s == 300.0
 
 
@@ -154,6 +159,7 @@ def test_constant_and_tiny_and_huge_columns_give_finite_features(checked_frame: 
                 "a_distance",
                 "a_deviation",
                 "a_deviation_change",
+                "a_deviation_recent_mean",
                 "a_log",
                 "a_level_",
                 "largest_deviation",
@@ -192,12 +198,12 @@ def test_rows_without_time_are_looked_at_without_a_calendar(checked_frame: Check
     assert np.isfinite(feature_matrix(plan, frame)).all()
 
 
-def test_forty_columns_give_a_plan_with_a_feature_for_each(checked_frame: CheckedFrame) -> None:
+def test_forty_columns_give_a_plan_with_four_features_for_each(checked_frame: CheckedFrame) -> None:
     columns = {f"c{i}": noise(300, seed=i) for i in range(40)}
 
     plan = derive_generic(checked_frame(columns), tuple(columns))
 
-    assert len(plan.features) == 83
+    assert len(plan.features) == 160
     assert sum(isinstance(step, Log) for step in plan.steps) == 40
 
 
@@ -317,3 +323,18 @@ def test_a_model_that_reads_a_sequence_gets_the_distances_of_its_rows_alone(chec
     assert plan.features == ("load_deviation", "heat_deviation")
     assert (plan.sequence, plan.history, plan.reach) == (6, 0, 5)
     assert feature_matrix(plan, frame).shape == (400, 12)
+
+
+def test_a_row_alone_is_given_the_window_that_rows_like_it_have(checked_frame: CheckedFrame) -> None:
+    rng = np.random.default_rng(0)
+    steady = np.repeat(rng.normal(size=400), 10)  # what a row is, the rows before it are
+    values = {"steady": steady.tolist(), "restless": rng.normal(size=4_000).tolist()}
+    plan = derive_generic(checked_frame(values), tuple(values))
+    compiled = CompiledPlan(plan)
+
+    slots = compiled.run([(2.0, 2.0)], [0.0], "")
+
+    now, mean = ([compiled.value(slots, f"{name}_deviation{what}") for name in values] for what in ("", "_recent_mean"))
+    assert mean[0] > 0.7 * now[0]
+    assert 0.1 * now[1] < mean[1] < 0.3 * now[1]
+    assert compiled.value(slots, "restless_deviation_recent_std") > 0.1

@@ -1,11 +1,14 @@
 from collections.abc import Callable
+from functools import partial
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
 from telltale.features.derive import PlanDraft
-from telltale.features.reasons import reasons
+from telltale.features.read_windows import read_windows
+from telltale.features.reasons import reasons, window_reasons
 from telltale.features.window import CompiledPlan
 
 CheckedFrame = Callable[..., pl.DataFrame]
@@ -105,3 +108,16 @@ def test_a_column_that_was_filled_is_told_under_its_own_name(checked_frame: Chec
 
     assert [reason.metric for reason in found] == ["ms"]
     assert found[0].value == 90.0
+
+
+@pytest.mark.parametrize("last_s", [float("nan"), 1.7e12, 1e300])
+def test_what_is_no_time_in_seconds_is_not_shown_as_one(checked_frame: CheckedFrame, last_s: float) -> None:
+    rng = np.random.default_rng(0)
+    draft = PlanDraft(checked_frame({"heat": 50 + rng.normal(size=400)}), ("heat",))
+    plan = draft.finish(draft.deviation("heat"), sequence=3)
+    compiled = CompiledPlan(plan)
+    rows = [partial(compiled.value, slots) for slots in compiled.run_tail([[50.0], [90.0], [50.0]], [last_s] * 3, "")]
+
+    (told,) = window_reasons(plan, read_windows(plan), rows=rows, times_s=[last_s] * 3)
+
+    assert (told.value, told.rows_before, told.at) == (90.0, 1, msgspec.UNSET)

@@ -325,16 +325,6 @@ def test_a_parameter_that_cannot_be_meant_is_refused(name: str, value: Parameter
         MLP.fit(features, labels=labels, parameters={**MLP.defaults, name: value}, seed=0)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card")
-def test_a_graphics_card_that_is_not_there_is_named_with_the_mend() -> None:
-    features, labels = made_up()
-
-    with pytest.raises(UsageError, match="sees no CUDA card") as raised:
-        MLP.fit(features, labels=labels, parameters={**MLP.defaults, "device": "cuda"}, seed=0)
-
-    assert "--device cpu" in raised.value.mend
-
-
 def test_a_loss_that_is_lost_is_told_with_the_mend() -> None:
     features, labels = made_up()
 
@@ -363,16 +353,3 @@ def test_twenty_thousand_long_sequences_are_trained_in_about_a_minute() -> None:
     LSTM.fit(features, labels=labels, parameters=LSTM.defaults, seed=0)
 
     assert time.process_time() - started < 120  # half of it on a quiet machine
-
-
-@pytest.mark.gpu
-def test_a_graphics_card_learns_the_same_within_rounding() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no graphics card")
-    features, labels = made_up()
-    parameters = {**MLP.defaults, **QUICK}
-
-    there = MLP.load(MLP.fit(features, labels=labels, parameters={**parameters, "device": "cuda"}, seed=0))
-    here = MLP.load(MLP.fit(features, labels=labels, parameters=parameters, seed=0))
-
-    assert np.abs(there.score(features) - here.score(features)).max() < 1e-3

@@ -73,7 +73,7 @@ def test_every_entity_has_the_rows_of_its_own_window(database: Database, rows: R
     store(database, app, rows)
     entities = entities_with_rows(database, app, "e")
 
-    found = newest_windows(database, app, SCHEMA, entities, columns=COLUMNS, n_rows=n)
+    found = newest_windows(database, app, SCHEMA, entities, columns=COLUMNS, n_rows=lambda _: n)
 
     known = EventStore(database).entities(app, "e")
     assert entities == [entity for entity in known if entity]
@@ -89,12 +89,12 @@ def test_rows_of_another_app_or_event_and_entities_without_rows_are_no_windows(d
     store(database, "mine", [("a", 0, 1.0, None, None)])
     store(database, "other", [("a", 1, 2.0, None, None), ("b", 1, 2.0, None, None)])
 
-    found = newest_windows(database, "mine", SCHEMA, ["a", "b"], columns=("w", "not_stored"), n_rows=5)
+    found = newest_windows(database, "mine", SCHEMA, ["a", "b"], columns=("w", "not_stored"), n_rows=lambda _: 5)
 
     assert entities_with_rows(database, "mine", "e") == ["a"]
     assert found.drop(TIME).rows() == [("a", 1.0, None)]
-    assert newest_windows(database, "mine", SCHEMA, ["a"], columns=("not_stored",), n_rows=5).height == 1
-    assert newest_windows(database, "nobody", SCHEMA, [], columns=COLUMNS, n_rows=5).is_empty()
+    assert newest_windows(database, "mine", SCHEMA, ["a"], columns=("not_stored",), n_rows=lambda _: 5).height == 1
+    assert newest_windows(database, "nobody", SCHEMA, [], columns=COLUMNS, n_rows=lambda _: 5).is_empty()
 
 
 def test_values_of_another_type_than_is_declared_now_are_refused(database: Database) -> None:
@@ -102,7 +102,7 @@ def test_values_of_another_type_than_is_declared_now_are_refused(database: Datab
     now = EventSchema(name="e", columns=(Column(name="note"),), entity="who")
 
     with pytest.raises(SchemaError, match="Declare the column as it was"):
-        newest_windows(database, "app", now, ["a"], columns=("note",), n_rows=5)
+        newest_windows(database, "app", now, ["a"], columns=("note",), n_rows=lambda _: 5)
 
 
 def test_since_a_moment_those_with_a_row_at_it_or_later_are_told(database: Database) -> None:

@@ -13,11 +13,16 @@ from telltale.testing.trained_task import TrainedTask, trained_tasks, uncovered
 
 # What a task's rows do not allow, whatever the model.
 FIVE_AVERAGES = "five averages tell people apart in seven pairs of ten, and no model can know better (trap T-3)"
+FURTHEST_METRIC = (
+    "at one false alarm a device and week the furthest metric tells no fault of a network: it is the baseline"
+)
+# By task, or by task and estimator.
 EXPECTED = {
     "personhood/averages": {
         "check_higher_score_is_more_likely_the_event": FIVE_AVERAGES,
         "check_better_than_trivial": FIVE_AVERAGES,
-    }
+    },
+    "eyenet/anomaly-robust_z": {"check_higher_score_is_more_likely_the_event": FURTHEST_METRIC},
 }
 # Each of these takes seconds: a second training, or thousands of answers.
 SLOW = (
@@ -36,7 +41,7 @@ def cases_of(kind: str, checks: Sequence[RuntimeCheck]) -> list[ParameterSet]:
         name: {check: why for check, why in reasons.items() if check in {one.__name__ for one in checks}}
         for name in subjects
         for task, reasons in EXPECTED.items()
-        if name.startswith(f"{task}-")
+        if f"{name}-".startswith(f"{task}-")
     }
     return cases(subjects, checks, expected_failures=expected, slow=SLOW)
 

@@ -49,7 +49,7 @@ def test_a_fit_on_all_rows_validates_on_whole_people(prepared: Prepared) -> None
         for groups in (prepared.groups, None)
     )
 
-    found = fit_on(MLP, prepared.features, prepared, PARAMETERS, seed=0).onnx
+    found = fit_on(MLP, prepared, prepared, PARAMETERS, seed=0).onnx
 
     assert found == apart
     assert found != mixed
@@ -74,7 +74,7 @@ def test_a_model_that_does_not_validate_is_fitted_as_ever(prepared: Prepared) ->
     plain = estimator_named("logistic_regression")
     ungrouped = replace(prepared, groups=None)
 
-    first, second = (fit_on(plain, one.features, one, plain.defaults, seed=0) for one in (prepared, ungrouped))
+    first, second = (fit_on(plain, one, one, plain.defaults, seed=0) for one in (prepared, ungrouped))
 
     assert not plain.traits.validates
     assert {name: value.tolist() for name, value in first.arrays.items()} == {

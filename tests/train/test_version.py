@@ -18,7 +18,7 @@ from telltale.contract.estimator import silent as silence
 from telltale.contract.kinds import Kind
 from telltale.contract.schema import Column, EventSchema
 from telltale.contract.verdict import Target
-from telltale.features.derive import derive_generic
+from telltale.features.generic import derive_generic
 from telltale.models.estimators import estimator_named
 from telltale.models.manifest import Manifest, OperatingPoint
 from telltale.models.runtimes import score_runtime

@@ -143,7 +143,8 @@ def _short(text: str) -> str:
 def _sentence(reason: dict[str, Any]) -> str:
     low, high = _number(reason["expected_low"]), _number(reason["expected_high"])
     after = " after the rows before" if reason.get("against") == "rows before" else ""
-    return f"{reason['metric']} {_number(reason['value'])}, expected {low} to {high}{after}"
+    when = f" at {reason['at'][11:19]}" if "at" in reason else ""
+    return f"{reason['metric']} {_number(reason['value'])}{when}, expected {low} to {high}{after}"
 
 
 def _number(value: float) -> str:

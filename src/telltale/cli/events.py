@@ -45,6 +45,9 @@ def simulate(
             help="Share of rows labelled 1.  [default: the event's]",
         ),
     ] = None,
+    entities: Annotated[
+        int | None, typer.Option(help="Of how many entities, such as devices.  [default: the event's]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same rows.")] = 0,
     describe: Describe = False,
     as_json: AsJson = False,
@@ -57,6 +60,7 @@ def simulate(
         n_rows=rows,
         interval_s=None if interval is None else interval * 60.0,
         positive_rate=positive_rate,
+        n_entities=entities,
         seed=seed,
     )
     apps = installed_apps()

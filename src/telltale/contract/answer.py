@@ -31,7 +31,9 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a row scores high: a metric outside the range expected at that time, or after the rows just before.
 
     `expected_low` and `expected_high` are in the unit of `value`. `distance` counts robust deviations from the middle
-    of the range, signed. `against` says what the range comes from.
+    of the range, signed. `against` says what the range comes from. Where the model reads a window of rows, all of these are of
+    the row of it where the metric was furthest outside: so many `rows_before` the one that is decided, at the time `at` (ISO
+    8601; left out where rows have none). Else they are of the row that is decided, and both are left out.
     """
 
     metric: str
@@ -40,13 +42,17 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     expected_high: float
     distance: float
     against: Literal["level", "rows before"] = "level"
+    at: str | msgspec.UnsetType = msgspec.UNSET
+    rows_before: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One decision of a task of kind "score".
 
     `score` is finite and higher = more likely the task's event; `decision` is `score >= threshold`. `context` says
-    whether history was at hand ("window") or the plan's declared fall-back was used ("row").
+    whether history was at hand ("window") or the plan's declared fall-back was used ("row"). `entity_is_new` says that the
+    version knows nothing of this entity by itself (it came after training, or had too few rows there), so that what is
+    expected of it rests on what all entities do, and on its own last rows where the version looks at those.
     """
 
     score: float
@@ -54,6 +60,7 @@ class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float
     context: Context
     reasons: tuple[Reason, ...] = ()
+    entity_is_new: bool = False
 
 
 class ChoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +170,15 @@ class RowRuntime(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """The measured columns each input row carries, in order."""
+        ...
+
+    @property
+    def whole_history(self) -> int:
+        """How many a whole window has; more of them only place an entity that training had not seen."""
+        ...
+
+    def history_of(self, entity: str) -> int:
+        """How many rows before the last one change an answer about this entity."""
         ...
 
     @property

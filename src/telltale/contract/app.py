@@ -76,14 +76,15 @@ class Task:
         derive_plan: the features, for kinds that answer rows (score, choose, segment).
         split: which rows the gate judges on.
         false_alarms_per_day: for "score": the alert budget where there are no labels to set the threshold with.
-        threshold: for "score": the threshold of estimators whose score is a probability; None to set it from labels.
+        thresholds: for "score": fixed ones, by the estimator whose score they are of; others are set on left-out rows.
         threshold_variable: environment variable that overrides the threshold in serving, or "".
         choices, ranking, forecasting, verification: what a task of kind "choose", "rank", "forecast", "verify" decides with.
         attacks: for "verify": what attackers try, each measured where a version is evaluated.
         answer_names: names that fields of an answer are sent under too, by the field: `{"decision": "is_anomaly"}`;
             "time" is the time of the row that was decided.
         test_days: how many days `evaluate` makes up where no file is given; None for as many as are made up to train on.
-        alarm_limits: limits of its alarms in place of those of `telltale.monitor.alarm.rules`, by their name.
+        alarm_limits: limits of its alarms in place of those of `telltale.monitor.alarm.rules` and
+            `telltale.monitor.drift.rule`, by their name.
         answer_changes_outcome: whether what comes of an entity depends on the answer, as of a recommendation: then two
             versions are compared by what came of the entities that each decided for, else on the same labelled rows.
         retraining: when it is retrained beside its schedule.
@@ -99,7 +100,7 @@ class Task:
     derive_plan: PlanDeriver | None = None
     split: Split = field(default_factory=LastShare)
     false_alarms_per_day: float = 2.0
-    threshold: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     threshold_variable: str = ""
     choices: Choices | None = None
     ranking: Ranking | None = None

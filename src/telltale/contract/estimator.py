@@ -47,7 +47,6 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
         needs: modules that training imports and the base install lacks ("torch"); answering needs none of them.
         needs_labels: it learns from rows labelled 0 and 1.
         is_costly: a fit takes so long that the threshold is set from one left-out fold in place of four.
-        is_probability: the score is a probability, so that a task's own fixed threshold means something.
         validates: it keeps some training rows to validate on while it learns, and `fit` takes `groups` for that
             (`ValidatingEstimator`).
     """
@@ -55,7 +54,6 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     needs_labels: bool = False
     is_costly: bool = False
-    is_probability: bool = False
     validates: bool = False
 
 

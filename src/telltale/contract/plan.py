@@ -84,11 +84,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_field=
 
 
 class Rolling(msgspec.Struct, frozen=True, kw_only=True, tag="rolling", tag_field="op"):
-    """Median of the last `window` rows, this one included; fewer rows at the start."""
+    """A statistic of the last `window` rows, this one included, whatever their times; fewer rows at the start.
+
+    `std` is that of the sample (n - 1), and 0 of one row. A mean or `std` of a row alone is `slope * value + constant` where
+    `alone` gives the two: what is to be expected of the rows that are not at hand, so that their want does not stand out.
+    """
 
     out: str
     column: str
     window: int
+    stat: Literal["median", "mean", "std"] = "median"
+    alone: tuple[float, float] | None = None
 
 
 class Largest(msgspec.Struct, frozen=True, kw_only=True, tag="largest", tag_field="op"):
@@ -105,10 +111,37 @@ class Norm(msgspec.Struct, frozen=True, kw_only=True, tag="norm", tag_field="op"
     columns: tuple[str, ...]
 
 
+class Sum(msgspec.Struct, frozen=True, kw_only=True, tag="sum", tag_field="op"):
+    """The sum of columns, each times its weight."""
+
+    out: str
+    columns: tuple[str, ...]
+    weights: tuple[float, ...]
+
+
+class OwnLevel(msgspec.Struct, frozen=True, kw_only=True, tag="own_level", tag_field="op"):
+    """For an entity that was not seen in training, the median of its last `window` rows, this one included.
+
+    0 for one of `known`: what is usual of those stands in tables. With `known` None nobody is a stranger.
+    """
+
+    out: str
+    column: str
+    window: int
+    known: tuple[str, ...] | None
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True, tag="missing", tag_field="op"):
+    """1 where the column has no value, else 0."""
+
+    out: str
+    column: str
+
+
 class ForwardFill(msgspec.Struct, frozen=True, kw_only=True, tag="forward_fill", tag_field="op"):
     """The column, or where it has no value the last one of the entity, at most `limit` rows back; else `otherwise`.
 
-    The only step that reads a column with values missing.
+    Beside Missing the only step that reads a column of numbers with values missing.
     """
 
     out: str
@@ -164,6 +197,9 @@ Step = (
     | ForwardFill
     | WindowStat
     | Product
+    | Sum
+    | OwnLevel
+    | Missing
     | Lookup
 )
 
@@ -207,7 +243,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         steps: run in order.
         features: columns handed to the model, in order.
         explained: the features that reasons are drawn from.
-        history: rows before the last one that windowed steps read.
+        history: rows before the last one that windowed steps read, of whatever entity.
+        known_history: of an entity seen in training, where that is fewer; a window of so many is a whole one. None: as `history`.
         interval_s: usual distance between rows in seconds, 0 where rows carry no time.
         sequence: how many rows' features the model is handed, oldest first, side by side; the features of a row before
             the first one at hand are those of the first.
@@ -220,16 +257,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     history: int
     interval_s: float
     sequence: int = 1
+    known_history: int | None = None
 
     @property
     def reach(self) -> int:
-        """Rows before the last one that change an answer."""
+        """Rows before the last one that change an answer, of whatever entity."""
         return self.history + self.sequence - 1
+
+    @property
+    def whole_reach(self) -> int:
+        """Rows before the last one that a whole window has; more of them only place an entity that training had not seen."""
+        return (self.history if self.known_history is None else self.known_history) + self.sequence - 1
 
     @property
     def nullable(self) -> frozenset[str]:
         """Measured columns that may have no value, since a step fills them and no other reads them."""
-        return frozenset(step.column for step in self.steps if isinstance(step, ForwardFill | Lookup))
+        return frozenset(step.column for step in self.steps if isinstance(step, ForwardFill | Missing | Lookup))
+
+    @property
+    def knows_strangers(self) -> bool:
+        """It has a level for an entity that was not seen in training: that of the entity's own last rows."""
+        return any(isinstance(step, OwnLevel) and step.known for step in self.steps)
 
     @property
     def text(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
         n_rows: exactly so many rows, the first ones, in place of `days`.
         interval_s: seconds between the rows of one entity, where the event keeps a clock.
         positive_rate: share of rows labelled 1, in [0, 1], where the event has a label.
+        n_entities: of how many entities, where the event lets one choose.
         seed: same seed, same rows.
         start: time of the first row, aware; None for the app's.
     """
@@ -23,12 +24,20 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     n_rows: int | None = None
     interval_s: float | None = None
     positive_rate: float | None = None
+    n_entities: int | None = None
     seed: int = 0
     start: datetime | None = None
 
-    def check(self, *, where: str, highest_rate: float = 1.0) -> None:
-        """Raise UsageError for what no simulator can do."""
-        for name, value in (("days", self.days), ("rows", self.n_rows), ("interval (s)", self.interval_s)):
+    def check(self, *, where: str, highest_rate: float = 1.0, has_entities: bool = False) -> None:
+        """Raise UsageError for what no simulator can do, and for a number of entities where there is no choice."""
+        if self.n_entities is not None and not has_entities:
+            raise UsageError("how many entities there are is not to be chosen", where=where, mend="Leave it out.")
+        for name, value in (
+            ("days", self.days),
+            ("rows", self.n_rows),
+            ("interval (s)", self.interval_s),
+            ("entities", self.n_entities),
+        ):
             if value is not None and not value > 0:
                 raise UsageError(f"{name} {value:g}", where=where, mend=f"Give {name} > 0.")
         rate = self.positive_rate

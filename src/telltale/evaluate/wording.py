@@ -7,7 +7,7 @@ from telltale.contract.verdict import Measured, Outcome, TargetResult, Verdict
 
 # Areas and what is no share are told as decimals, as papers and the tools that people compare with do; all else as a
 # percentage.
-_DECIMALS = frozenset({"auroc", "average_precision", "vus_pr", "mase", "silhouette"})
+_DECIMALS = frozenset({"auroc", "average_precision", "false_alarms_per_entity_week", "vus_pr", "mase", "silhouette"})
 # Counted in percent already.
 _PERCENT = frozenset({"smape"})
 _NAMES = {
@@ -28,6 +28,7 @@ _NAMES = {
     "hit_rate_10_gain": "Hit rate at 10, gain",
     "ndcg_10": "NDCG at 10",
     "ndcg_10_gain": "NDCG at 10, gain",
+    "false_alarms_per_entity_week": "False alarms per entity and week",
     "smape": "sMAPE",
     "mase": "MASE",
 }
@@ -134,6 +135,8 @@ def count_text(metric: str, n: int) -> str:
         "recall": "positive",
         "false_negative_rate": "positive",
         "average_precision": "positive",
+        "event_recall": "events",
+        "false_alarms_per_entity_week": "negative",
         "false_positive_rate": "negative",
         "specificity": "negative",
         "auroc": "rarer class",

@@ -18,7 +18,9 @@ from telltale.contract.plan import (
     ForwardFill,
     Largest,
     Log,
+    Missing,
     Norm,
+    OwnLevel,
     Plan,
     Product,
     RateDeviation,
@@ -26,15 +28,18 @@ from telltale.contract.plan import (
     Rolling,
     Seasonal,
     Step,
+    Sum,
     WindowStat,
 )
-from telltale.features.expected import clock, expected_levels, least_spread, log_scale
+from telltale.features.expected import clock, expected_levels, least_spread, log_scale, smallest_scale
 from telltale.features.frame import rows_in_window, run_plan
 from telltale.features.levels import robust_spread
+from telltale.features.row_alone import window_of_row_alone
 from telltale.features.steps import inputs
 from telltale.telemetry.frames import LABEL
 
 Floats = NDArray[np.float64]
+Stat = Literal["mean", "std", "min", "max", "q75"]
 
 # Deviations are squashed by a signed logarithm from about this many spreads on: a tree's cuts are uniform over the
 # range seen, and one value a thousand spreads out would otherwise leave no cut for those ten spreads out.
@@ -45,6 +50,29 @@ LEAST_EXCESS = -1.0
 _WHOLE_WINDOWS = 0.99
 # Fewer normal rows than this, and medians and spreads mean nothing.
 _LEAST_ROWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """Names of the columns that say how a metric lies from its level.
+
+    Args:
+        column: the metric.
+        scale: of its logarithm.
+        logs: its logarithm.
+        apart: that less the level of the moment.
+        own: for a new entity, what its rows lie apart in the middle; 0 for others.
+        expected: the level moved by that.
+        spread: of the moment.
+    """
+
+    column: str
+    scale: float
+    logs: str
+    apart: str
+    own: str
+    expected: str
+    spread: str
 
 
 @dataclass
@@ -61,6 +89,8 @@ class PlanDraft:
     history: int = 0
     _told_by: dict[str, Explained] = field(default_factory=dict)
     _reach: dict[str, int] = field(default_factory=dict)
+    _known_history: int = 0
+    _known_reach: dict[str, int] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -96,9 +126,7 @@ class PlanDraft:
         self._add(ForwardFill(out=out, column=column, limit=limit, otherwise=otherwise), back=limit)
         return out
 
-    def window_stat(
-        self, column: str, stat: Literal["mean", "std", "min", "max", "q75"], window_s: float, *, out: str = ""
-    ) -> str:
+    def window_stat(self, column: str, stat: Stat, window_s: float, *, out: str = "") -> str:
         """A statistic of the last `window_s` seconds: `out`, or `{column}_{stat}`.
 
         Where training rows have no time, a window is the row alone, in serving too.
@@ -119,10 +147,11 @@ class PlanDraft:
         self._add(Product(out=out, columns=columns, factor=factor))
         return out
 
-    def ratio(self, out: str, numerator: str, denominator: str) -> str:
-        """A ratio of two metrics; the floor of the denominator is its own lower tail."""
-        low = float(np.quantile(self._values(denominator), 0.001))
-        floor = max(low, 1e-9 + 1e-3 * float(np.median(np.abs(self._values(denominator)))))
+    def ratio(self, out: str, numerator: str, denominator: str, *, floor: float | None = None) -> str:
+        """A ratio of two metrics; where no floor of the denominator is given, it is its own lower tail."""
+        if floor is None:
+            low = float(np.quantile(self._values(denominator), 0.001))
+            floor = max(low, 1e-9 + 1e-3 * float(np.median(np.abs(self._values(denominator)))))
         out = self._free(out)
         self._add(Ratio(out=out, numerator=numerator, denominator=denominator, floor=floor))
         return out
@@ -154,6 +183,61 @@ class PlanDraft:
         )
         return self._squash(told)
 
+    def apart(self, column: str, *, rows: int) -> Apart:
+        """How a column that is never negative lies from its level of this moment, as logarithms, also of new entities.
+
+        Of an entity seen in training the level stands in a table of its own. That of another one is what this time of the
+        day does to entities, moved to the median of its last rows: at its first row it lies nowhere, and from a
+        full window on it is watched as the others are.
+
+        Args:
+            column: a metric or a column written before, >= 0.
+            rows: of a new entity, whose median is its level.
+        """
+        scale = smallest_scale(self.frame, column)
+        logs = self._free(f"{column}_log")
+        self._add(Log(out=logs, column=column, scale=scale))
+        level, spread = self._expect(column, logs, least=0.02, moves=True)
+        apart, own, moved = (self._free(f"{column}_{what}") for what in ("apart", "own_level", "expected"))
+        self._add(Sum(out=apart, columns=(logs, level), weights=(1.0, -1.0)))
+        tables = next(step.tables for step in self.steps if isinstance(step, Seasonal) and step.out == level)
+        known = tuple(name for name in tables if name) or None
+        self._add(OwnLevel(out=own, column=apart, window=rows, known=known), back=rows - 1)
+        self._add(Sum(out=moved, columns=(level, own), weights=(1.0, 1.0)))
+        return Apart(column=column, scale=scale, logs=logs, apart=apart, own=own, expected=moved, spread=spread)
+
+    def now(self, of: Apart, *, only_more: bool = False) -> str:
+        """Its distance in spreads, squashed: `{column}_deviation`. `only_more`: less than expected is never the event."""
+        distance = self._free(f"{of.column}_distance")
+        self._add(Deviation(out=distance, column=of.logs, level=of.expected, spread=of.spread))
+        told = Explained(
+            distance=distance,
+            metric=of.column,
+            told_as=self._filled_from(of.column),
+            level=of.expected,
+            spread=of.spread,
+            log_scale=of.scale,
+            only_more=only_more,
+        )
+        return self._squash(told)
+
+    def apart_over(self, of: Apart, stat: Stat, window_s: float, *, out: str) -> str:
+        """A statistic of it over the last `window_s` seconds, in spreads, squashed: `out`."""
+        found = self.window_stat(of.apart, stat, window_s, out=f"{out}_apart")
+        told, out = self._free(f"{out}_distance"), self._free(out)
+        if stat == "std":
+            self._add(Ratio(out=told, numerator=found, denominator=of.spread, floor=1e-9))
+        else:
+            self._add(Deviation(out=told, column=found, level=of.own, spread=of.spread))
+        self._add(Log(out=out, column=told, scale=SQUASH))
+        return out
+
+    def missing(self, column: str) -> str:
+        """1 where a measured column has no value: `{column}_missing`."""
+        out = self._free(f"{column}_missing")
+        self._add(Missing(out=out, column=column))
+        return out
+
     def rate_deviation(self, rate: str, count: str) -> str:
         """The same for a share of `count` events, weighed by the count; less than expected is never the event."""
         root, n = np.sqrt(self._values(rate)), np.maximum(self._values(count), 1.0)
@@ -183,10 +267,14 @@ class PlanDraft:
             self.explained.append(changed)
         return out
 
-    def rolling(self, column: str, *, window: int) -> str:
-        """The median of a short window: `{column}_recent`."""
-        out = self._free(f"{column}_recent")
-        self._add(Rolling(out=out, column=column, window=window), back=window - 1)
+    def rolling(self, column: str, *, window: int, stat: Literal["median", "mean", "std"] = "median") -> str:
+        """The median of the last `window` rows, `{column}_recent`; or `{column}_recent_{stat}`: see `window_of_row_alone`."""
+        out = self._free(f"{column}_recent" if stat == "median" else f"{column}_recent_{stat}")
+        step = Rolling(out=out, column=column, window=window, stat=stat)
+        if stat != "median":
+            found = run_plan(_one_step(self.columns, step), self.frame)[out].to_numpy()
+            step = replace(step, alone=window_of_row_alone(self._values(column), found, stat))
+        self._add(step, back=window - 1)
         return out
 
     def largest(self, out: str, columns: tuple[str, ...]) -> str:
@@ -215,7 +303,14 @@ class PlanDraft:
             history=self.history,
             interval_s=self._interval_s,
             sequence=sequence,
+            known_history=None if self._known_history == self.history else self._known_history,
         )
+
+    def rows_of(self, seconds: float, *, least: int, most: int) -> int:
+        """How many rows an entity usually has in so long a time, within bounds; the least where rows have no time."""
+        if self._interval_s == 0:
+            return least
+        return min(max(round(seconds / self._interval_s), least), most)
 
     def _filled_from(self, column: str) -> str:
         """The measured column that a column was filled from; "" for any other."""
@@ -229,14 +324,16 @@ class PlanDraft:
 
     def _add(self, step: Step, *, back: int = 0) -> None:
         """Add a step that reads so many rows before its own."""
-        if not isinstance(step, ForwardFill):
+        if not isinstance(step, ForwardFill | Missing):
             for name in inputs(step):
                 self._check(name)
         self.steps.append(step)
         self.frame = run_plan(_one_step(self.columns, step), self.frame)
+        known_back = 0 if isinstance(step, OwnLevel) else back
         reach = back + max((self._reach.get(name, 0) for name in inputs(step)), default=0)
-        self._reach[step.out] = reach
-        self.history = max(self.history, reach)
+        known_reach = known_back + max((self._known_reach.get(name, 0) for name in inputs(step)), default=0)
+        self._reach[step.out], self._known_reach[step.out] = reach, known_reach
+        self.history, self._known_history = max(self.history, reach), max(self._known_history, known_reach)
 
     def _values(self, column: str) -> Floats:
         self._check(column)
@@ -269,11 +366,23 @@ class PlanDraft:
         return out
 
     def _expect(
-        self, column: str, looked_at: str, *, least: float, values: Floats | None = None, noise: float = 0.0
+        self,
+        column: str,
+        looked_at: str,
+        *,
+        least: float,
+        values: Floats | None = None,
+        noise: float = 0.0,
+        moves: bool = False,
     ) -> tuple[str, str]:
-        """Fit and add the level and spread steps of a column; their names. `noise` is taken out of the spread."""
+        """Fit and add the level and spread steps of a column; their names.
+
+        `noise` is taken out of the spread; `moves` as in `expected_levels`.
+        """
         frame = self.frame if values is None else self.frame.with_columns(pl.Series(looked_at, values))
-        found = expected_levels(frame, looked_at, interval_s=self._interval_s, span_s=self._span_s, least=least)
+        found = expected_levels(
+            frame, looked_at, interval_s=self._interval_s, span_s=self._span_s, least=least, moves=moves
+        )
         calendar = found[""].calendar
         level, spread = self._free(f"{column}_level"), self._free(f"{column}_spread")
         levels = {entity: tables.level for entity, tables in found.items()}
@@ -284,27 +393,6 @@ class PlanDraft:
         self._add(Seasonal(out=level, period_s=calendar.period_s, smooth=calendar.smooth, tables=levels))
         self._add(Seasonal(out=spread, period_s=calendar.period_s, smooth=False, tables=spreads))
         return level, spread
-
-
-def derive_generic(frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1) -> Plan:
-    """A plan for any numeric columns: each one's distance from its level, its change, and all of them together.
-
-    With `sequence` above 1 the model sees the rows before for itself, and gets the distances alone.
-    """
-    draft = PlanDraft(frame, columns)
-    deviations = tuple(draft.deviation(column) for column in columns)
-    if sequence > 1:
-        return draft.finish(*deviations, sequence=sequence)
-    changes = tuple(draft.change(name, window=6) for name in deviations)
-    if len(columns) == 1:
-        return draft.finish(*deviations, *changes, draft.rolling(deviations[0], window=6))
-    return draft.finish(
-        *deviations,
-        *changes,
-        draft.largest("largest_deviation", deviations),
-        draft.norm("all_deviations", deviations),
-        draft.largest("largest_change", changes),
-    )
 
 
 def _one_step(columns: tuple[str, ...], step: Step) -> Plan:

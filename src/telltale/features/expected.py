@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from telltale.features.levels import Calendar, Levels, calendars, choose_calendar, fit_levels
+from telltale.features.levels import Calendar, Levels, calendars, choose_calendar, fit_levels, fit_table
 from telltale.telemetry.frames import ENTITY, TIME
 
 Floats = NDArray[np.float64]
@@ -33,9 +33,12 @@ def clock(frame: pl.DataFrame) -> tuple[float, float]:
 
 
 def expected_levels(
-    frame: pl.DataFrame, column: str, *, interval_s: float, span_s: float, least: float
+    frame: pl.DataFrame, column: str, *, interval_s: float, span_s: float, least: float, moves: bool = False
 ) -> dict[str, Levels]:
     """Tables for all entities together (under "") and for each entity with rows enough, on one calendar.
+
+    With `moves`, and where an entity has a table, the one under "" is of no level: it is how entities differ from their
+    own middles at that moment, with the spread that is usual of one. A stranger's level is that much from its own.
 
     Args:
         frame: normal training rows.
@@ -43,6 +46,7 @@ def expected_levels(
         interval_s: usual distance between rows, of `clock`; with 0 time is not looked at.
         span_s: length of the whole, of `clock`.
         least: smallest spread, > 0.
+        moves: levels of entities lie too far apart for one to say anything of another.
     """
     has_clock = interval_s > 0
     options = calendars(span_s, interval_s)
@@ -54,6 +58,11 @@ def expected_levels(
         own = frame.filter(pl.col(ENTITY) == name)
         if own.height >= _ENTITY_ROWS:
             levels[name] = fit_levels(*_series(own, column, has_clock=has_clock), calendar, floor=least)
+    if moves and len(levels) > 1:
+        apart = frame.with_columns(pl.col(column) - pl.col(column).median().over(ENTITY))
+        shape = fit_table(*_series(apart, column, has_clock=has_clock), calendar)
+        spread = np.median([own.spread for name, own in levels.items() if name], axis=0)
+        levels[""] = Levels(calendar=calendar, level=tuple(shape.tolist()), spread=tuple(spread.tolist()))
     return levels
 
 
@@ -66,6 +75,13 @@ def log_scale(values: Floats) -> float | None:
     stretched = high > _STRETCH * max(middle, 1e-12) or above > _STRETCH * max(below, 1e-12 * high)
     positive = values[values > 0]
     return float(np.quantile(positive, 0.1)) if stretched and len(positive) else None
+
+
+def smallest_scale(frame: pl.DataFrame, column: str) -> float:
+    """A scale of the logarithm at which the smallest of many entities still moves: a third of its own lower tail."""
+    values = pl.col(column).filter(pl.col(column) > 0)
+    lowest = frame.group_by(ENTITY).agg(values.quantile(0.1).alias("low"))["low"].min()
+    return float(lowest) / 3.0 if isinstance(lowest, int | float) else 1.0
 
 
 def least_spread(values: Floats, scale: float | None) -> float:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Container, Mapping, Sequence
 from operator import itemgetter
 from statistics import median
+from typing import Final
 
 from telltale.contract.plan import (
     FURTHEST,
@@ -20,7 +21,9 @@ from telltale.contract.plan import (
     Largest,
     Log,
     Lookup,
+    Missing,
     Norm,
+    OwnLevel,
     Plan,
     Product,
     RateDeviation,
@@ -28,6 +31,7 @@ from telltale.contract.plan import (
     Rolling,
     Seasonal,
     Step,
+    Sum,
     WindowStat,
 )
 from telltale.features.calendar import MONDAY_OFFSET_S
@@ -41,6 +45,7 @@ Row = Sequence[float | str | None]
 Slots = list[float]
 # (a row's measured values, the slots of the rows before it, its epoch time, its entity) -> its slots
 Run = Callable[[Row, Sequence[Slots], float, str], Slots]
+_OF_ROWS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {"median": median, **OF_VALUES}
 
 
 def written_plan(plan: Plan, wanted: Container[int]) -> Run:
@@ -137,6 +142,11 @@ class _Writer:
             case Lookup():
                 self._values[f"o{place}"] = step.otherwise
                 return f"{self._value(place, step.table)}.get(s{places[step.column]}, o{place})"
+            case Missing():
+                return f"1.0 if s{places[step.column]} is None else 0.0"
+            case Sum():
+                self._values[f"k{place}"] = step.weights
+                return " + ".join(f"s{places[name]} * k{place}[{at}]" for at, name in enumerate(step.columns))
             case Product():
                 return " * ".join([*(f"s{places[name]}" for name in step.columns), self._value(place, step.factor)])
 
@@ -148,7 +158,17 @@ class _Writer:
             case Rolling():
                 at, k = places[step.column], self._value(place, step.window)
                 rows = f"past[max(0, len(past) + 1 - {k}):]"
-                return f"median([*[before[{at}] for before in {rows}], s{at}]) if past else s{at}"
+                stat = "median" if step.stat == "median" else f"stat{place}"
+                self._values[stat] = _OF_ROWS[step.stat]
+                alone = "0.0" if step.stat == "std" else f"s{at}"
+                if step.alone is not None:
+                    self._values[f"a{place}"], self._values[f"c{place}"] = step.alone
+                    alone = f"a{place} * s{at} + c{place}"
+                    if step.window == 1:
+                        return alone
+                return f"{stat}([*[before[{at}] for before in {rows}], s{at}]) if past else {alone}"
+            case OwnLevel():
+                return self._own_level(place, step, places[step.column])
             case ForwardFill():
                 at, k, limit = places[step.column], self._value(place, step.otherwise), step.limit
                 self._values[f"l{place}"] = limit
@@ -156,6 +176,13 @@ class _Writer:
             case WindowStat():
                 values = self._window(place, step, places[step.column])
                 return f"{self._value(place, OF_VALUES[step.stat])}(w{values})"
+
+    def _own_level(self, place: int, step: OwnLevel, at: int) -> str:
+        if step.known is None:
+            return "0.0"
+        self._values[f"e{place}"] = frozenset(step.known)
+        rows = f"past[max(0, len(past) + 1 - {self._value(place, step.window)}):]"
+        return f"0.0 if entity in e{place} else median([*[before[{at}] for before in {rows}], s{at}])"
 
     def _value(self, place: int, value: object) -> str:
         name = f"k{place}"

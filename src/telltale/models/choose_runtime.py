@@ -77,6 +77,15 @@ class ChooseRuntime:
         """How many rows before the last one change an answer."""
         return self._inputs.history
 
+    def history_of(self, entity: str) -> int:
+        """How many of one entity do."""
+        return self._inputs.history_of(entity)
+
+    @property
+    def whole_history(self) -> int:
+        """How many a whole window has."""
+        return self._inputs.whole_history
+
     def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[ChoiceAnswer]:
         """One answer per input, in order. There are no reasons: the costs say why. Raises SchemaError."""
         del explain

@@ -40,7 +40,7 @@ class DecisionTree:
 
     name = "decision_tree"
     kind: Kind = "score"
-    traits = Traits(needs_labels=True, is_probability=True)
+    traits = Traits(needs_labels=True)
     expected_failures: Mapping[str, str] = {
         "check_a_feature_that_never_moved_is_seen_when_it_does": "no question can be learned about it from labels"
     }

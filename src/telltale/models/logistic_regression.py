@@ -36,7 +36,7 @@ class LogisticRegression:
 
     name = "logistic_regression"
     kind: Kind = "score"
-    traits = Traits(needs_labels=True, is_probability=True)
+    traits = Traits(needs_labels=True)
     expected_failures: Mapping[str, str] = {
         "check_a_feature_that_never_moved_is_seen_when_it_does": "no weight can be learned for it from labels"
     }

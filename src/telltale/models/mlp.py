@@ -28,7 +28,7 @@ class Mlp:
 
     name = "mlp"
     kind: Kind = "score"
-    traits = Traits(needs=("torch",), needs_labels=True, is_costly=True, is_probability=True, validates=True)
+    traits = Traits(needs=("torch",), needs_labels=True, is_costly=True, validates=True)
     expected_failures: Mapping[str, str] = {
         "check_a_feature_that_never_moved_is_seen_when_it_does": "labels say nothing of a feature that never moved",
     }

@@ -1,4 +1,4 @@
-"""The training loop of every network: epochs, validation, early stopping, checkpoints. Torch is imported here alone.
+"""The training loop of every network: epochs, validation, early stopping, checkpoints.
 
 Same rows, parameters and seed give the same weights on one CPU, in another process too, and whether or not training was
 stopped and went on from a checkpoint: the order of rows and all noise are functions of the seed and the epoch.
@@ -6,8 +6,7 @@ stopped and went on from a checkpoint: the order of rows and all noise are funct
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Parameters, Tell
 from telltale.models.neural_checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
+from telltale.models.neural_device import device_named, has_mixed_precision, mixed_precision, one_thread
 from telltale.models.neural_events import EventFile
 from telltale.models.neural_figures import EpochFigures, count_decided
 from telltale.models.neural_graph import Weights
@@ -35,6 +35,7 @@ def train_network(
     parameters: Parameters,
     seed: int,
     tell: Tell,
+    mixed: bool | None = None,
 ) -> Weights:
     """Train, and give back the weights of the epoch with the lowest validation loss.
 
@@ -45,14 +46,16 @@ def train_network(
         parameters: all of the estimator's, which a checkpoint must have been made with to be gone on from.
         seed: of weights, order and noise.
         tell: gets a line per epoch.
+        mixed: in mixed precision or not, for tests; None as is best on the device.
 
     Raises:
         UsageError: there is no such device, or the loss is no number any more.
     """
-    device = _device(schedule.device)
+    device = device_named(schedule.device)
+    is_mixed = has_mixed_precision(device, tell) if mixed is None else mixed
     folder = open_folder(Path(schedule.checkpoint_dir), rows, parameters, seed=seed)
-    with _one_thread():
-        training = _Training(network, rows, schedule, device=device, seed=seed)
+    with one_thread():
+        training = _Training(network, rows, schedule, device=device, is_mixed=is_mixed, seed=seed)
         if schedule.checkpoint_dir:
             training.go_on_from(folder, tell)
         events = None
@@ -68,7 +71,14 @@ class _Training:
     """Network, optimiser, and how far they are."""
 
     def __init__(
-        self, network: Callable[[], Any], rows: NeuralRows, schedule: Schedule, *, device: Any, seed: int
+        self,
+        network: Callable[[], Any],
+        rows: NeuralRows,
+        schedule: Schedule,
+        *,
+        device: Any,
+        is_mixed: bool,
+        seed: int,
     ) -> None:
         import torch
 
@@ -76,7 +86,8 @@ class _Training:
             torch.random.manual_seed(seed)
             self.network = network().to(device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=schedule.learning_rate)
-        self.rows, self.schedule, self.device, self.seed = rows, schedule, device, seed
+        self.rows, self.schedule, self.seed = rows, schedule, seed
+        self.device, self.is_mixed = device, is_mixed
         self.features = torch.from_numpy(rows.features).to(device)
         self.labels = torch.from_numpy(rows.labels).to(device)
         self.held = torch.from_numpy(rows.validation_features).to(device)
@@ -176,7 +187,9 @@ class _Training:
                 shaken = noise.normal(0.0, _JITTER, size=tuple(batch.shape)).astype(np.float32)
                 batch += torch.from_numpy(shaken).to(self.device)
             self.optimiser.zero_grad()
-            logits = self.network(batch)[:, 0]
+            with mixed_precision(self.device, is_mixed=self.is_mixed):
+                logits = self.network(batch)[:, 0]
+            logits = logits.float()
             loss = loss_of(logits, labels)
             loss.backward()
             self.optimiser.step()
@@ -185,7 +198,7 @@ class _Training:
         return total / len(order), n_right / len(order)
 
     def _validate(self) -> tuple[float, NDArray[np.bool_]]:
-        """The loss on the rows kept for it, and what a threshold of one half would accept there."""
+        """The loss on the rows kept for it, and what a threshold of one half would accept there: in float32, as it will serve."""
         import torch
 
         self.network.eval()
@@ -222,32 +235,3 @@ def _deck(n_rows: int, n_seen: int, epoch: int, *, seed: int) -> NDArray[np.int6
         order = np.random.default_rng([seed, _ORDER, deck]).permutation(n_rows)
         found.append(order[max(first - deck * n_rows, 0) : first + n_seen - deck * n_rows])
     return np.concatenate(found)
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    if name == "cpu":
-        return torch.device("cpu")
-    if name == "cuda" and torch.cuda.is_available():
-        return torch.device("cuda")
-    if name == "cuda":
-        raise UsageError(
-            "torch sees no CUDA card on this machine",
-            where="device",
-            mend="Give --device cpu, or install the card's driver and a torch that is built for it.",
-        )
-    raise UsageError.not_one_of(name, ("cpu", "cuda"), where="device")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums in one order: with several threads the order, and the last bits, would depend on the machine."""
-    import torch
-
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)

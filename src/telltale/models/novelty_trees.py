@@ -42,7 +42,7 @@ class NoveltyTrees:
     kind: Kind = "score"
     # Fewer kinds, trees and components: what is checked is that they fit together.
     check_parameters: Mapping[str, Parameter] = {"max_iter": 60, "n_kinds": 6, "n_components": 8}
-    traits = Traits(needs_labels=True, is_costly=True, is_probability=True)
+    traits = Traits(needs_labels=True, is_costly=True)
     defaults: Mapping[str, Parameter] = {
         **NOVELTY.defaults,
         "max_iter": 300,

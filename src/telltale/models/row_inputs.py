@@ -1,24 +1,28 @@
 """From rows to features: what runtimes of every kind that answers rows have in common."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import final
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
 from telltale.contract.answer import CheckedRow, Context, Input, RowValue
 from telltale.contract.errors import BundleError, SchemaError
 from telltale.contract.estimator import Features
-from telltale.contract.plan import Plan
+from telltale.contract.plan import Plan, Seasonal
 from telltale.features.frame import feature_matrix, run_plan
 from telltale.features.last_rows import run_plan_on_last
+from telltale.features.seasonal_rows import SeasonalTables
+from telltale.features.steps import steps_for
 from telltale.features.window import CompiledPlan
 from telltale.features.written_plan import Slots
 from telltale.models.manifest import Manifest
 from telltale.telemetry.frames import ENTITY, TIME
 
 Tail = list[Slots]  # the slots of the rows that a model is handed, oldest first
+Window = tuple[Sequence[Sequence[RowValue]], Sequence[float], str]  # rows that matter, their times, whose they are
 
 
 @final
@@ -47,6 +51,9 @@ class RowInputs:
                 where=where,
                 mend="Restore the bundle, or train the version again.",
             ) from error
+        own = [step.tables.keys() - {""} for step in self.plan.steps if isinstance(step, Seasonal)]
+        self._tables = SeasonalTables()
+        self._known = frozenset[str]().union(*own)
         self._middles = {name: summary.values[len(summary.values) // 2] for name, summary in manifest.reference.items()}
 
     @property
@@ -59,11 +66,24 @@ class RowInputs:
         """How many rows before the last one change an answer."""
         return self.plan.reach
 
+    def history_of(self, entity: str) -> int:
+        """How many of one entity do: fewer, where the plan has tables of its own for it."""
+        return self.whole_history if entity in self._known else self.history
+
+    @property
+    def whole_history(self) -> int:
+        """How many a whole window has."""
+        return self.plan.whole_reach
+
     def context(self, n_rows: int) -> Context:
         """Whether so many rows are a whole window."""
-        return "window" if n_rows > self.history else "row"
+        return "window" if n_rows > self.whole_history else "row"
 
-    def checked(self, item: Input) -> tuple[Sequence[Sequence[RowValue]], Sequence[float], str]:
+    def is_new(self, entity: str) -> bool:
+        """Whether the plan has tables for entities by themselves, and none for this one; "" is no entity."""
+        return bool(self._known) and entity not in self._known and entity != ""
+
+    def checked(self, item: Input) -> Window:
         """The rows that matter, their times and entity. Raises SchemaError."""
         n = len(self.columns)
         if not item.rows or len(item.rows) != len(item.times):
@@ -116,10 +136,11 @@ class RowInputs:
         """A named column's value in the row that is decided."""
         return self._compiled.value(tail[-1], name)
 
-    def run(self, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
-        """Every column of the plan, row for row with a checked frame. Raises SchemaError."""
+    def run(self, frame: pl.DataFrame, *, alone: bool = False, names: Collection[str] | None = None) -> pl.DataFrame:
+        """Every column of the plan, or of `names` and what they rest on, row for row with a checked frame. Raises SchemaError."""
         self._check_frame(frame)
-        return run_plan(self.plan, frame, alone=alone)
+        plan = self.plan if names is None else replace(self.plan, steps=steps_for(self.plan.steps, names))
+        return run_plan(plan, frame, alone=alone)
 
     def matrix(self, frame: pl.DataFrame, *, alone: bool = False) -> Features:
         """The model's inputs for every row of a checked frame, sorted by entity and time. Raises SchemaError.
@@ -137,7 +158,7 @@ class RowInputs:
         """
         self._check_frame(frame)
         counts: list[int] = frame[ENTITY].rle().struct.field("len").to_list()
-        return *run_plan_on_last(self.plan, frame), counts
+        return *run_plan_on_last(self.plan, frame, self._tables), counts
 
     def middle(self) -> tuple[list[RowValue], pl.DataFrame]:
         """A row at the middle of what was trained on, as values and as a frame: for self-tests."""

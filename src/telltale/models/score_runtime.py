@@ -10,12 +10,13 @@ import polars as pl
 from telltale.contract.answer import CheckedRow, Input, Reason, RowValue, ScoreAnswer
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Estimator, Features, Scores
-from telltale.features.frame import run_plan
-from telltale.features.reasons import reasons
+from telltale.features.last_rows import last_rows
 from telltale.models.bundle import Bundle
 from telltale.models.estimators import bundled_estimator
+from telltale.models.explanation import Explanation
 from telltale.models.manifest import Manifest
-from telltale.models.row_inputs import RowInputs, Tail
+from telltale.models.row_inputs import RowInputs, Tail, Window
+from telltale.telemetry.frames import ENTITY
 
 
 @final
@@ -31,6 +32,7 @@ class ScoreRuntime:
         self.bundle = bundle
         self._inputs = RowInputs(bundle.manifest)
         self.plan = self._inputs.plan
+        self._explanation = Explanation(self._inputs)
         given = bundle.manifest.threshold if threshold is None else threshold
         if given is None:
             raise BundleError(
@@ -57,31 +59,42 @@ class ScoreRuntime:
         """How many rows before the last one change an answer."""
         return self.plan.reach
 
+    def history_of(self, entity: str) -> int:
+        """How many of one entity do."""
+        return self._inputs.history_of(entity)
+
+    @property
+    def whole_history(self) -> int:
+        """How many a whole window has; more of them only place an entity that training had not seen."""
+        return self.plan.whole_reach
+
     def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[ScoreAnswer]:
         """One answer per input, in order.
 
         Raises:
             SchemaError: a row is of the wrong length, a value is missing, or times and rows differ in number.
         """
-        tails, n_rows = self._inputs.windows(inputs)
+        windows = [self._inputs.checked(item) for item in inputs]
+        tails = [self._inputs.tail(*window) for window in windows]
         return [
-            self._answer(tail, score, n_rows=n, explain=explain)
-            for tail, score, n in zip(tails, self._score(tails), n_rows, strict=True)
+            self._answer(window, tail, score, explain=explain)
+            for window, tail, score in zip(windows, tails, self._score(tails), strict=True)
         ]
 
     def answer_row(
         self, values: Sequence[RowValue], time_s: float, entity: str | None = None, *, explain: bool = False
     ) -> ScoreAnswer:
         """The answer for one row without history: the quick way. `values` are taken as checked."""
-        tail = self._inputs.tail((values,), (time_s,), entity or "")
-        return self._answer(tail, self._scorer.score_one(self._inputs.features((tail,))), n_rows=1, explain=explain)
+        window = (values,), (time_s,), entity or ""
+        tail = self._inputs.tail(*window)
+        return self._answer(window, tail, self._scorer.score_one(self._inputs.features((tail,))), explain=explain)
 
     def answer_rows(self, rows: Sequence[CheckedRow]) -> list[ScoreAnswer]:
         """The same for several rows that have nothing to do with each other, by one call of the model."""
         tails = self._inputs.row_tails(rows)
         return [
-            self._answer(tail, score, n_rows=1, explain=row[3])
-            for tail, score, row in zip(tails, self._score(tails), rows, strict=True)
+            self._answer(((values,), (time_s,), entity or ""), tail, score, explain=explain)
+            for (values, time_s, entity, explain), tail, score in zip(rows, tails, self._score(tails), strict=True)
         ]
 
     def score_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> Scores:
@@ -125,24 +138,27 @@ class ScoreRuntime:
         """
         ends, features, counts = self._inputs.last(frame)
         scores: list[float] = self._scorer.score(features).tolist() if len(features) else []
-        answers = []
-        for place, (score, n_rows) in enumerate(zip(scores, counts, strict=True)):
-            decision = score >= self.threshold
-            answers.append(
-                ScoreAnswer(
-                    score=score,
-                    decision=decision,
-                    threshold=self.threshold,
-                    context=self._inputs.context(n_rows),
-                    reasons=reasons(self.plan, ends.row(place, named=True).__getitem__) if decision else (),
-                )
+        entities: list[str] = ends[ENTITY].to_list()
+        flagged = [entity for entity, score in zip(entities, scores, strict=True) if score >= self.threshold]
+        told: dict[str, tuple[Reason, ...]] = {}
+        if flagged:
+            theirs = frame.filter(pl.col(ENTITY).is_in(flagged))
+            told = dict(zip(flagged, self.explain_frame(theirs, last_rows(theirs)[0].tolist()), strict=True))
+        return [
+            ScoreAnswer(
+                score=score,
+                decision=score >= self.threshold,
+                threshold=self.threshold,
+                context=self._inputs.context(n_rows),
+                reasons=told.get(entity, ()),
+                entity_is_new=self._inputs.is_new(entity),
             )
-        return answers
+            for entity, score, n_rows in zip(entities, scores, counts, strict=True)
+        ]
 
     def explain_frame(self, frame: pl.DataFrame, rows: Sequence[int]) -> list[tuple[Reason, ...]]:
-        """Reasons for some rows of a checked frame, by their positions."""
-        done = run_plan(self.plan, frame)[list(rows)]
-        return [reasons(self.plan, row.__getitem__) for row in done.iter_rows(named=True)]
+        """Reasons for some rows of a checked frame, sorted by entity and time, by their positions."""
+        return self._explanation.of_frame(frame, rows)
 
     def self_test(self) -> None:
         """Answer a row at the middle of what was trained on, on both paths. Raises BundleError if they go astray."""
@@ -168,12 +184,13 @@ class ScoreRuntime:
         scores: list[float] = self._scorer.score(self._inputs.features(tails)).tolist()
         return scores
 
-    def _answer(self, tail: Tail, score: float, *, n_rows: int, explain: bool) -> ScoreAnswer:
+    def _answer(self, window: Window, tail: Tail, score: float, *, explain: bool) -> ScoreAnswer:
         decision = score >= self.threshold
         return ScoreAnswer(
             score=score,
             decision=decision,
             threshold=self.threshold,
-            context=self._inputs.context(n_rows),
-            reasons=reasons(self.plan, lambda name: self._inputs.value(tail, name)) if explain or decision else (),
+            context=self._inputs.context(len(window[0])),
+            reasons=self._explanation.of_window(window, tail) if explain or decision else (),
+            entity_is_new=self._inputs.is_new(window[2]),
         )

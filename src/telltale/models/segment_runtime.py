@@ -65,6 +65,15 @@ class SegmentRuntime:
         """How many rows before the last one change an answer."""
         return self._inputs.history
 
+    def history_of(self, entity: str) -> int:
+        """How many of one entity do."""
+        return self._inputs.history_of(entity)
+
+    @property
+    def whole_history(self) -> int:
+        """How many a whole window has."""
+        return self._inputs.whole_history
+
     def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[SegmentAnswer]:
         """One answer per input, in order. There are no reasons: the name says what the segment is. Raises SchemaError."""
         del explain

@@ -131,7 +131,7 @@ class _Replayed:
             event=self.task.event,
             columns=rows.columns,
             nullable=frozenset() if plan is None else plan.nullable,
-            n_rows=rows.history + 1,
+            n_rows=rows.history_of(logged.entity or "") + 1,
         )
 
 
@@ -172,7 +172,7 @@ def _again(at_work: _Replayed, answers: RowRuntime, logged: LoggedAnswer) -> Ans
 def _of_window(answers: RowRuntime, window: Input | None) -> Answer | str:
     if window is None:
         return _SENT_WHOLE
-    return answers.answer([window])[0] if len(window.rows) > answers.history else _CAME_LATER
+    return answers.answer([window])[0] if len(window.rows) > answers.whole_history else _CAME_LATER
 
 
 def _row(answers: RowRuntime, logged: LoggedAnswer) -> CheckedRow:

@@ -8,6 +8,7 @@ from telltale.contract.errors import BundleError
 from telltale.models.runtimes import load_runtime
 from telltale.monitor.alarms import raise_alarm, resolve_alarm
 from telltale.monitor.drift.findings import latest_finding
+from telltale.monitor.drift.rule import LIMITS
 from telltale.monitor.drift.watch import DAY, look_at_drift, watched_version
 from telltale.monitor.drift.windows import HOUR, Watched, keep_hours
 from telltale.monitor.replay import Replay, replay
@@ -38,7 +39,15 @@ def check_drift(desk: Desk, now: datetime) -> None:
             if last is not None and is_of_champion and now - last.at < _LATELY:
                 continue
             try:
-                look_at_drift(desk.folder, desk.registry, app.name, task.name, now=now, limit=desk.drift_limit)
+                look_at_drift(
+                    desk.folder,
+                    desk.registry,
+                    app.name,
+                    task.name,
+                    now=now,
+                    limit=desk.drift_limit,
+                    significant={**LIMITS, **task.alarm_limits}["drift_mean_psi"],
+                )
             except BundleError:
                 continue  # the server that cannot load it raises an alarm of its own
 

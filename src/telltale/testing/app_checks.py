@@ -15,7 +15,9 @@ from telltale.contract.errors import UsageError
 from telltale.contract.plan import Plan
 from telltale.contract.simulation import Simulation
 from telltale.contract.split import LastOfEach
+from telltale.evaluate.alarm_figures import ALARM_METRICS
 from telltale.evaluate.gate import judge
+from telltale.evaluate.intervals import undefined
 from telltale.evaluate.metrics import detection_metrics
 from telltale.evaluate.verification_metrics import verification_metrics
 from telltale.features.frame import feature_matrix
@@ -50,7 +52,11 @@ def check_tasks_name_what_there_is(app: App) -> None:
     """A task names an event of the app, known estimators, metrics that are measured, and numbers that make sense."""
     assert app.tasks, "the app decides nothing"
     labels, scores = np.array([0, 1], dtype=np.int8), np.array([0.0, 1.0])
-    measured = {**detection_metrics(labels, scores, 0.5).metrics, **verification_metrics(labels, scores, 0.5)}
+    measured = {
+        **detection_metrics(labels, scores, 0.5).metrics,
+        **verification_metrics(labels, scores, 0.5),
+        **dict.fromkeys(ALARM_METRICS, undefined()),
+    }
     names = {event.name for event in app.events}
     for task in app.tasks:
         assert task.event in names, f"{task.name} reads {task.event}, which {app.name} does not have"

@@ -8,17 +8,19 @@ import copy
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from telltale.contract.answer import Input
+from telltale.contract.answer import Input, Reason
 from telltale.contract.errors import SchemaError
 from telltale.evaluate.ranking import auroc, average_precision
 from telltale.features.frame import run_plan
 from telltale.features.window import CompiledPlan
 from telltale.telemetry.frames import TIME
+from telltale.telemetry.times import show_time
 from telltale.testing.bundle_checks import BUNDLE_CHECKS, RuntimeCheck
 from telltale.testing.query_checks import FORECAST_CHECKS, QUERY_CHECKS, RANK_CHECKS
 from telltale.testing.refusals import assert_refused
@@ -56,7 +58,7 @@ def check_context_says_whether_history_was_at_hand(subject: TrainedTask) -> None
     )
 
     assert runtime.answer([full])[0].context == "window", "history was given, and the answer says row"
-    if runtime.history:
+    if runtime.whole_history:
         assert runtime.answer([short])[0].context == "row", "no history was given, and the answer says window"
 
 
@@ -73,7 +75,7 @@ def check_reasons_come_when_asked_and_with_a_decision(subject: TrainedTask) -> N
         for reason in answer.reasons:
             assert reason.expected_low <= reason.expected_high, reason
             if reason.metric in subject.scoring.columns:
-                sent = given.rows[-1][subject.scoring.columns.index(reason.metric)]
+                sent = given.rows[_place(reason, given)][subject.scoring.columns.index(reason.metric)]
                 assert sent is None or reason.value == sent, reason  # None is told as what it was filled with
             if abs(reason.distance) > 3.0:
                 is_inside = reason.expected_low <= reason.value <= reason.expected_high
@@ -82,6 +84,15 @@ def check_reasons_come_when_asked_and_with_a_decision(subject: TrainedTask) -> N
     if explains:
         asked = subject.scoring.answer(inputs[:1], explain=True)[0]
         assert asked.reasons, "explain was asked for, and there is no reason"
+
+
+def _place(reason: Reason, given: Input) -> int:
+    """Of the row that a reason is told of."""
+    if not isinstance(reason.rows_before, int):
+        return -1
+    place = -1 - reason.rows_before
+    assert reason.at == show_time(datetime.fromtimestamp(given.times[place], UTC)), f"{reason} is of another time"
+    return place
 
 
 def check_inputs_are_not_mutated(subject: TrainedTask) -> None:

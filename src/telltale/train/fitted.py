@@ -63,11 +63,13 @@ class FitRequest:
 class LeftOut:
     """Scores of training rows by models that had not seen them, NaN where there is none.
 
-    `whole` with the rows before each at hand, `alone` without, where that makes a difference.
+    `whole` with the rows before each at hand, `alone` without, where that makes a difference; `strangers` as if their
+    entities had not been seen either, where the plan knows what to say of such.
     """
 
     whole: Scores
     alone: Scores
+    strangers: Scores | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

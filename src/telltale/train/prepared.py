@@ -29,6 +29,8 @@ from telltale.train.fitted import LeftOut, Progress
 from telltale.train.split import N_FOLDS, folds
 
 _NOT_LABELLED = np.int8(-1)
+# Before an entity's name: no name that a row is stored under begins with it.
+_STRANGER = "\0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class Fold:
     fitted_on: NDArray[np.bool_]
     plan: Plan
     features: Features
+    strangers: Features | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,8 @@ class Prepared:
 
     Plans do not depend on an estimator's parameters, so tuning prepares once and fits many times. `folds` has all four,
     or for a costly estimator one, or none where no threshold is to be set. `groups` says whose each row is, where the task
-    keeps entities apart.
+    keeps entities apart. `strangers` are the features of the same rows as those of entities that nobody has seen, where the
+    plan knows what to say of such: a model is fitted on both.
     """
 
     plan: Plan
@@ -55,6 +59,7 @@ class Prepared:
     folds: tuple[Fold, ...]
     rows_per_day: float
     groups: Groups | None = None
+    strangers: Features | None = None
 
 
 def groups_of(frame: pl.DataFrame, split: Split) -> Groups | None:
@@ -102,7 +107,8 @@ def prepare(
         progress("features", number, n_folds + 1)
         fitted_on = fold != number
         plan = task.derive_plan(frame.filter(pl.Series(fitted_on)), columns, sequence=sequence)
-        made.append(Fold(fitted_on=fitted_on, plan=plan, features=feature_matrix(plan, frame)))
+        features, strangers = feature_matrix(plan, frame), features_of_strangers(plan, frame)
+        made.append(Fold(fitted_on=fitted_on, plan=plan, features=features, strangers=strangers))
     progress("features", n_folds, n_folds + 1)
     plan, features = plan_and_features(task, frame, columns, sequence=sequence)
     rows_per_day = 86_400.0 / plan.interval_s if plan.interval_s else 1_440.0
@@ -114,12 +120,20 @@ def prepare(
         folds=tuple(made),
         rows_per_day=rows_per_day,
         groups=groups_of(frame, task.split),
+        strangers=features_of_strangers(plan, frame),
     )
+
+
+def features_of_strangers(plan: Plan, frame: pl.DataFrame) -> Features | None:
+    """The features of rows as if their entities had not been seen before, where the plan knows what to say of such."""
+    if not plan.knows_strangers:
+        return None
+    return feature_matrix(plan, frame.with_columns(pl.concat_str(pl.lit(_STRANGER), pl.col(ENTITY)).alias(ENTITY)))
 
 
 def fit_on(
     estimator: Estimator,
-    features: Features,
+    of: Prepared | Fold,
     prepared: Prepared,
     parameters: Parameters,
     *,
@@ -128,15 +142,16 @@ def fit_on(
     rows: NDArray[np.bool_] | None = None,
 ) -> Parts:
     """Fit on features of the prepared rows, all or some; what validates while it learns keeps entities apart there too."""
-    chosen = np.ones(len(features), dtype=bool) if rows is None else rows
-    labels = None if prepared.labels is None else prepared.labels[chosen]
+    chosen = np.ones(len(of.features), dtype=bool) if rows is None else rows
+    features, copies = of.features[chosen], 1
+    if of.strangers is not None:
+        features, copies = np.concatenate([features, of.strangers[chosen]]), 2
+    labels = None if prepared.labels is None else np.tile(prepared.labels[chosen], copies)
     if estimator.traits.validates and prepared.groups is not None:
         validating: ValidatingEstimator = estimator  # type: ignore[assignment]  # its traits say so
-        groups = prepared.groups[chosen]
-        return validating.fit(
-            features[chosen], labels=labels, parameters=parameters, seed=seed, tell=tell, groups=groups
-        )
-    return estimator.fit(features[chosen], labels=labels, parameters=parameters, seed=seed, tell=tell)
+        groups = np.tile(prepared.groups[chosen], copies)
+        return validating.fit(features, labels=labels, parameters=parameters, seed=seed, tell=tell, groups=groups)
+    return estimator.fit(features, labels=labels, parameters=parameters, seed=seed, tell=tell)
 
 
 def left_out_scores(
@@ -160,17 +175,20 @@ def left_out(
 ) -> LeftOut:
     """The same, and what each row would score without the rows before it; `frame` is what was prepared."""
     whole, alone = np.full(frame.height, np.nan), np.full(frame.height, np.nan)
+    strangers = np.full(frame.height, np.nan)
     for fold, scorer in _without_folds(estimator, prepared, parameters, seed=seed, tell=tell):
         out = ~fold.fitted_on
         whole[out] = scorer.score(fold.features[out])
+        if fold.strangers is not None:
+            strangers[out] = scorer.score(fold.strangers[out])
         if fold.plan.reach:
             alone[out] = scorer.score(feature_matrix(fold.plan, frame.filter(pl.Series(out)), alone=True))
-    return LeftOut(whole=whole, alone=alone)
+    return LeftOut(whole=whole, alone=alone, strangers=strangers if np.isfinite(strangers).any() else None)
 
 
 def _without_folds(
     estimator: Estimator, prepared: Prepared, parameters: Parameters, *, seed: int, tell: Tell
 ) -> Iterator[tuple[Fold, Scorer]]:
     for fold in prepared.folds:
-        parts = fit_on(estimator, fold.features, prepared, parameters, seed=seed, tell=tell, rows=fold.fitted_on)
+        parts = fit_on(estimator, fold, prepared, parameters, seed=seed, tell=tell, rows=fold.fitted_on)
         yield fold, estimator.load(parts)

@@ -35,7 +35,7 @@ def test_a_device_as_usual_is_near_its_level_in_everything() -> None:
 
 def test_the_same_traffic_is_usual_for_one_device_and_far_off_for_another() -> None:
     assert features([USUAL])["bytes_out_deviation"] == pytest.approx(0.0, abs=0.6)
-    assert features([USUAL], device="sensor-1")["bytes_out_deviation"] > 2.0
+    assert features([USUAL], device="sensor-1")["bytes_out_deviation"] > 1.8
     assert features([USUAL], start_s=NOON_S - 10 * 3_600)["bytes_out_deviation"] > 0.8
 
 
@@ -70,21 +70,44 @@ def test_an_answer_quicker_than_usual_is_no_event() -> None:
     assert features([(*USUAL[:4], 0.01)])["latency_filled_deviation"] == pytest.approx(-np.log(4 / 3))
 
 
+def test_a_device_that_was_not_there_is_measured_by_its_own_rows() -> None:
+    # A twentieth of what web-1 does, which is like no device that was there.
+    own = tuple(value / 20 for value in USUAL[:4])
+
+    quiet: Row = (*own, 1.6)
+    loud: Row = (own[0], 5 * own[1], own[2], 5 * own[3], 1.6)
+
+    as_usual = features([quiet] * 35, device="web-9")
+    suddenly = features([quiet] * 31 + [loud] * 4, device="web-9")
+
+    assert all(abs(value) < 0.5 for name, value in as_usual.items() if not name.startswith("bytes_per"))
+    assert suddenly["bytes_out_deviation"] > as_usual["bytes_out_deviation"] + 0.7
+    assert suddenly["bytes_out_rolling_mean_5m"] > as_usual["bytes_out_rolling_mean_5m"] + 0.5
+    assert PLAN.knows_strangers
+
+
+def test_whether_pings_are_answered_is_told() -> None:
+    lost = (*USUAL[:4], None)
+
+    found = features([USUAL, USUAL, lost, USUAL, lost])
+
+    assert found["latency_missing"] == 1.0
+    assert found["latency_missing_rolling_mean_5m"] == pytest.approx(0.4)
+
+
 def test_statistics_are_of_five_minutes_and_named_as_promised() -> None:
     windows = {step.out: step for step in PLAN.steps if isinstance(step, WindowStat)}
 
     assert {step.window_s for step in windows.values()} == {WINDOW_S} == {300.0}
     assert {step.most_rows for step in windows.values()} == {5}
-    assert set(windows) < set(PLAN.features)
     assert {
-        "bytes_in_rolling_mean_5m",
-        "packets_in_rolling_std_5m",
-        "packets_in_min",
-        "packets_in_max",
+        *(f"{name}_{stat}" for name in NAMED for stat in ("rolling_mean_5m", "rolling_std_5m", "min", "max")),
         "bytes_out_quantile_75",
-    } <= set(windows)
-    # Five rows back for a lost ping, four for the window.
-    assert PLAN.history == 9
+        "latency_quantile_75",
+        "latency_missing_rolling_mean_5m",
+    } <= set(PLAN.features)
+    # Five rows back for a lost ping and four for the window; of a new device, those that it is measured by.
+    assert (PLAN.known_history, PLAN.history) == (5 + 4, 5 + 29)
 
 
 def test_a_model_that_reads_a_sequence_sees_the_distances_of_its_rows_alone() -> None:
@@ -96,8 +119,10 @@ def test_a_model_that_reads_a_sequence_sees_the_distances_of_its_rows_alone() ->
         "bytes_per_packet_in_deviation",
         "bytes_per_packet_out_deviation",
         "bytes_out_per_in_deviation",
+        "packets_out_per_in_deviation",
+        "latency_missing",
     )
-    assert (plan.sequence, plan.history) == (30, 5)
+    assert (plan.sequence, plan.history) == (30, 5 + 29)
 
 
 def test_rows_to_be_judged_have_no_part_in_what_is_usual() -> None:
@@ -118,15 +143,15 @@ def test_other_columns_get_a_plan_of_their_own() -> None:
 
     plan = derive_plan(frame, ("drops", "temperature"))
 
-    assert "largest_deviation" in plan.features
+    assert {"drops_deviation", "temperature_deviation"} < set(plan.features)
     assert np.isfinite(feature_matrix(plan, frame)).all()
     assert derive_plan(frame, ("drops", "temperature"), sequence=4).sequence == 4
 
 
 def test_the_task_answers_in_the_promised_names() -> None:
     assert ANOMALY.answer_names == {"decision": "is_anomaly", "score": "anomaly_score", "time": "timestamp"}
-    assert ANOMALY.threshold == 0.5
-    assert ANOMALY.estimators[0] == "lstm"
+    assert ANOMALY.thresholds == {"lstm": 0.5}
+    assert ANOMALY.estimators[0] == "ensemble"
 
 
 def test_a_slow_answer_is_told_as_latency() -> None:

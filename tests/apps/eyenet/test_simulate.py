@@ -6,8 +6,10 @@ import pytest
 
 from telltale.apps.eyenet import APP
 from telltale.apps.eyenet.faults import KINDS
-from telltale.apps.eyenet.network import DEVICES
+from telltale.apps.eyenet.features import NAMED
+from telltale.apps.eyenet.network_devices import DEVICES, devices
 from telltale.contract.simulation import Simulation
+from telltale.evaluate.ranking import auroc
 from telltale.train.sources import check_simulated, simulated
 
 WEEK = simulated(APP, "sample", Simulation(days=7.0))
@@ -41,6 +43,34 @@ def test_the_share_of_faults_is_kept_from_the_first_hours_on(rate: float) -> Non
         labels = simulated(APP, "sample", Simulation(days=1.0, positive_rate=rate, seed=seed))["is_anomaly"].to_numpy()
         share = np.cumsum(labels) / np.arange(1, len(labels) + 1)
         assert np.abs(share[600:] - rate).max() <= max(0.2 * rate, 0.01)
+
+
+def test_more_devices_leave_those_before_as_they_are_where_they_are_well() -> None:
+    many = simulated(APP, "sample", Simulation(days=1.0, n_entities=12))
+
+    assert [len(site) for site in devices(12)] == [5, 5, 2]
+    assert set(many["device_id"]) == {device.name for site in devices(12) for device in site}
+    first = many.filter(pl.col("device_id") == "web-1", fault="").join(
+        WELL.filter(pl.col("device_id") == "web-1"), on="timestamp"
+    )
+    assert first.height > 1_000
+    assert first["bytes_out"].equals(first["bytes_out_right"].rename("bytes_out"))
+
+
+def test_no_two_devices_are_alike() -> None:
+    found = [device for site in devices(60) for device in site if not device.is_gateway]
+
+    assert len({(device.bytes_in_s, device.latency_ms) for device in found}) == len(found)
+    assert len({device.name for device in found}) == len(found)
+
+
+def test_no_metric_alone_tells_a_fault() -> None:
+    """The furthest metric in standard deviations of its device: what a dashboard with limits does."""
+    labels = WEEK["is_anomaly"].to_numpy()
+    distance = (pl.col(NAMED) - pl.col(NAMED).mean().over("device_id")) / pl.col(NAMED).std().over("device_id")
+    furthest = WEEK.with_columns(distance.abs()).select(pl.max_horizontal(pl.col(NAMED).fill_null(0.0)))
+
+    assert auroc(labels, furthest.to_series().to_numpy()) < 0.85
 
 
 def test_every_kind_of_fault_comes_and_lasts_minutes() -> None:

@@ -36,7 +36,8 @@ def test_other_columns_get_a_plan_of_their_own() -> None:
     plan = derive_plan(TRAIN.frame, NAMED[:2])
 
     assert plan.columns == NAMED[:2]
-    assert "largest_deviation" in plan.features
+    assert plan.features[0] == "event_count_deviation"
+    assert "event_count_deviation_recent_mean" in plan.features
 
 
 def test_more_errors_and_latency_and_traffic_either_way_stand_out_and_less_errors_and_latency_do_not() -> None:

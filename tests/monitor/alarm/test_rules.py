@@ -100,7 +100,9 @@ def test_a_task_has_limits_of_its_own(folder: Folder) -> None:
 
 
 def test_a_limit_that_no_rule_has_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"alarm_limits: 'latency' is not known. Known: error_rate, latency_mean_ms"):
+    with pytest.raises(
+        UsageError, match=r"alarm_limits: 'latency' is not known. Known: drift_mean_psi, error_rate, latency_mean_ms"
+    ):
         limits_of(RULES[0], _limited({"latency": 50.0}), "anomaly")
 
 

@@ -6,6 +6,7 @@ from tests.monitor.drift.watched import LIVE, answer_stream, make_champion, stre
 
 from telltale.monitor.alarms import active_alarms, read_alarms
 from telltale.monitor.drift.findings import Finding, latest_finding, newest_findings
+from telltale.monitor.drift.rule import mean_psi
 from telltale.monitor.drift.watch import look_at_drift
 from telltale.registry.registry import Registry
 from telltale.storage.folder import Folder
@@ -44,7 +45,12 @@ def test_a_shift_raises_one_alarm_that_says_what_moved_by_how_much(folder: Folde
     assert finding.drift.moved[0] == "load"
     alarms = active_alarms(folder.state)
     assert [(one.name, one.app, one.task) for one in alarms] == [("drift", "shop", "alarm")]
-    assert alarms[0].what.startswith("version 1, 576 rows: load by +")
+    psi = mean_psi(finding.drift)
+    assert psi is not None
+    assert psi > 0.3
+    assert alarms[0].what.startswith(
+        f"Significant feature drift detected: mean PSI {psi:.2f}, the limit is 0.3; version 1, 576 rows: load by +"
+    )
     load = finding.drift.features[0]
     assert load.low is not None
     assert load.high is not None

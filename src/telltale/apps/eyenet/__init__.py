@@ -18,18 +18,17 @@ ANOMALY: Final = Task(
     kind="score",
     event="sample",
     derive_plan=derive_plan,
-    estimators=("lstm", "isolation_forest", "robust_z"),
+    estimators=("ensemble", "lstm", "isolation_forest", "window_residual", "robust_z"),
     targets=(
-        Target(metric="precision", op=">=", limit=0.85),
-        Target(metric="recall", op=">=", limit=0.75),
-        Target(metric="false_positive_rate", op="<=", limit=0.02),
+        Target(metric="event_recall", op=">=", limit=0.7, goal=0.9),
+        Target(metric="false_alarms_per_entity_week", op="<=", limit=4.0, goal=1.0),
     ),
     minimum_rows=2_000,
     false_alarms_per_day=2.0,
-    threshold=0.5,
+    thresholds={"lstm": 0.5},
     answer_names={"decision": "is_anomaly", "score": "anomaly_score", "time": "timestamp"},
     schedule="30 3 * * 0",  # weekly
-    alarm_limits={"latency_mean_ms": 100.0},
+    alarm_limits={"latency_mean_ms": 100.0, "drift_mean_psi": 0.3},
 )
 
 APP: Final = App(

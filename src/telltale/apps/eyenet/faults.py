@@ -22,7 +22,7 @@ class Readings:
         bytes_in, bytes_out, packets_in, packets_out: per reading.
         latency: ms; NaN where a ping got no answer.
         own_noise: shape (n, 2), in [0, 1): what varies within a fault.
-        usual_bytes_out, usual_packets_in, usual_packets_out: per reading at the height of the day.
+        usual_bytes_in, usual_bytes_out, usual_packets_in, usual_packets_out: per reading at the height of the day.
     """
 
     bytes_in: Floats
@@ -31,6 +31,7 @@ class Readings:
     packets_out: Floats
     latency: Floats
     own_noise: Floats
+    usual_bytes_in: float
     usual_bytes_out: float
     usual_packets_in: float
     usual_packets_out: float
@@ -107,7 +108,7 @@ def _disturb(device: Readings, first: int, end: int, fault: _Fault) -> None:
             _add_out(device, rows, 0.1 * device.usual_packets_in * uneven, _ANSWER)
             device.latency[rows] *= 1.3 + 2.0 * strength * uneven
         case "exfiltration":  # full packets out, as much as a busy hour sends, at any hour
-            _send(device, rows, (0.3 + 1.2 * strength) * device.usual_bytes_out * uneven, _FULL_PACKET)
+            _send(device, rows, (0.6 + 1.6 * strength) * device.usual_bytes_out * uneven, _FULL_PACKET)
         case "slow_leak":  # the same, little by little
             share = np.arange(1, end - first + 1) / fault.n_rows
             _send(device, rows, (0.5 + 1.5 * strength) * device.usual_bytes_out * uneven * share, _FULL_PACKET / 2)

@@ -124,6 +124,6 @@ FLOWS: Final = Task(
     ),
     minimum_rows=2_000,
     false_alarms_per_day=20.0,
-    threshold=0.5,
+    thresholds={"novelty_trees": 0.5},
     schedule="45 3 * * 0",  # weekly
 )

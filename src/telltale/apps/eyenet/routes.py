@@ -7,6 +7,7 @@ import msgspec
 import polars as pl
 
 from telltale.apps.eyenet.routes_deploy import DEPLOY_ROUTES
+from telltale.apps.eyenet.routes_models import MODEL_ROUTES
 from telltale.contract.answer import Context, Reason
 from telltale.contract.errors import UsageError
 from telltale.contract.route import Route, RouteRequest
@@ -45,6 +46,7 @@ class DeviceScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         timestamp: of its newest row.
         version: that decided.
         reasons: where the decision is yes, and left out where there are none.
+        entity_is_new: the version has learnt no levels of this device's own; left out where it has.
     """
 
     device_id: str
@@ -56,6 +58,7 @@ class DeviceScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     timestamp: str
     version: int
     reasons: tuple[Reason, ...] = ()
+    entity_is_new: bool = False
 
 
 class NotEnoughData(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +124,7 @@ def _shown(one: NewestAnswer) -> DeviceScore:
         timestamp=show_time(one.at),
         version=one.served.version,
         reasons=one.answer.reasons,
+        entity_is_new=one.answer.entity_is_new,
     )
 
 
@@ -145,4 +149,4 @@ DEVICES: Final = Route(
     scope="read",
 )
 
-ROUTES: Final = (DEVICES, *DEPLOY_ROUTES)
+ROUTES: Final = (DEVICES, *DEPLOY_ROUTES, *MODEL_ROUTES)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from telltale.apps.eyenet.network import DEVICES
+from telltale.apps.eyenet.network_devices import DEVICES
 from telltale.contract.errors import UsageError
 from telltale.contract.simulation import Simulation
 

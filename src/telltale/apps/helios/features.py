@@ -4,7 +4,8 @@ import polars as pl
 
 from telltale.apps.helios.schema import METRICS
 from telltale.contract.plan import Plan
-from telltale.features.derive import PlanDraft, derive_generic
+from telltale.features.derive import PlanDraft
+from telltale.features.generic import derive_generic
 
 NAMED = tuple(column.name for column in METRICS.columns)
 

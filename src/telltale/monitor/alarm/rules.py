@@ -14,6 +14,7 @@ from telltale.monitor.alarm.scene import Finding, Scene
 from telltale.monitor.alarm.service_rules import high_error_rate, high_latency
 from telltale.monitor.alarm.stream_rule import failed_collector
 from telltale.monitor.alarms import Alarm, AlarmName, active_alarms, raise_alarm, resolve_alarm
+from telltale.monitor.drift.rule import LIMITS as DRIFT_LIMITS
 from telltale.registry.registry import Registry
 from telltale.storage.folder import Folder
 
@@ -97,7 +98,7 @@ def limits_of(rule: Rule, app: App, name: str) -> Mapping[str, float]:
         UsageError: the task names a limit that no rule has.
     """
     tasks = [task for task in app.tasks if name == (task.name if rule.of == "task" else task.event)]
-    known = {limit for each in RULES for limit in each.limits}
+    known = {limit for each in RULES for limit in each.limits} | DRIFT_LIMITS.keys()
     own: dict[str, float] = {}
     for task in tasks:
         for limit, value in task.alarm_limits.items():

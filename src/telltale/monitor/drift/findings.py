@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from telltale.monitor.drift.decide import Drift, FeatureDrift
+from telltale.monitor.drift.rule import mean_psi
 from telltale.storage.database import Database
 from telltale.storage.instants import from_us, to_us
 
@@ -70,12 +71,19 @@ def latest_finding(events: Database, app: str, task: str) -> Finding | None:
     return next(iter(newest_findings(events, app, task, limit=1)), None)
 
 
-def told(finding: Finding) -> str:
-    """What moved, by how much, with its interval."""
+def told(finding: Finding, *, significant: float) -> str:
+    """What moved, by how much, with its interval; first that it is significant, where the mean PSI is above that limit."""
+    mean = mean_psi(finding.drift)
+    is_significant = mean is not None and mean > significant
+    head = (
+        f"Significant feature drift detected: mean PSI {mean:.2f}, the limit is {significant:g}; "
+        if is_significant
+        else ""
+    )
     moved = [one for one in finding.drift.features if one.drifted]
     rest = f", and {len(moved) - _TOLD} more" if len(moved) > _TOLD else ""
     whole = ", ".join(map(_of_feature, moved[:_TOLD])) + rest
-    return f"version {finding.version}, {finding.drift.n_rows:,} rows: {whole or 'all columns a little'}"
+    return f"{head}version {finding.version}, {finding.drift.n_rows:,} rows: {whole or 'all columns a little'}"
 
 
 def _of_feature(one: FeatureDrift) -> str:

@@ -4,6 +4,7 @@ Windows of a day that are looked at every hour are a hundred and sixty-eight cha
 has drifted where it is beyond the level in two windows in a row that share no row, or far beyond it in one.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -12,6 +13,9 @@ from telltale.monitor.drift.decide import Drift, FeatureDrift
 
 # Of a single window. `tests/monitor/drift/test_rule.py` counts what it comes to in a week of looks.
 LEVEL: Final = 0.01
+# By name, as a task's `alarm_limits` name them: from which mean PSI on a drift that was found is told as a significant one.
+# It decides nothing by itself, since of few rows a mean PSI of 0.3 is what chance gives where nothing changed.
+LIMITS: Final[Mapping[str, float]] = {"drift_mean_psi": 0.3}
 # So much rarer than the level a window must be to need no other beside it.
 _ALONE: Final = 50.0
 
@@ -33,12 +37,18 @@ def judge_windows(now: Drift, before: Drift | None) -> Drift:
 
 def judge_by_limit(now: Drift, limit: float) -> Drift:
     """The classic rule in its place: the mean PSI over features above a fixed limit. It carries no error rate."""
-    known = [one.psi for one in now.features if one.psi is not None]
-    has_drifted = bool(known) and sum(known) / len(known) > limit
+    mean = mean_psi(now)
+    has_drifted = mean is not None and mean > limit
     features = tuple(
         one if one.psi is None else replace(one, drifted=has_drifted and one.psi > limit) for one in now.features
     )
-    return replace(now, features=features, drifted=has_drifted if known else None)
+    return replace(now, features=features, drifted=has_drifted if mean is not None else None)
+
+
+def mean_psi(drift: Drift) -> float | None:
+    """The mean PSI over features; None where none has one."""
+    known = [one.psi for one in drift.features if one.psi is not None]
+    return sum(known) / len(known) if known else None
 
 
 def is_quiet(drift: Drift) -> bool:

@@ -7,7 +7,7 @@ from telltale.models.bundle import load_bundle
 from telltale.monitor.alarms import raise_alarm, resolve_alarm
 from telltale.monitor.drift.decide import Drift, compare
 from telltale.monitor.drift.findings import Finding, keep_finding, latest_finding, told
-from telltale.monitor.drift.rule import LEVEL, is_quiet, judge_by_limit, judge_windows
+from telltale.monitor.drift.rule import LEVEL, LIMITS, is_quiet, judge_by_limit, judge_windows
 from telltale.monitor.drift.windows import Watched, window_summary
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
@@ -69,11 +69,13 @@ def look_at_drift(
     least_rows: int = LEAST_ROWS,
     level: float = LEVEL,
     limit: float | None = None,
+    significant: float = LIMITS["drift_mean_psi"],
 ) -> Finding | None:
     """Measure the champion's drift, keep the finding, and raise the alarm `drift` or end it.
 
     The alarm ends when a later window is quiet, or when another version is champion. Other arguments are those of
-    `measure_drift`.
+    `measure_drift`, and `significant`: from which mean PSI on the alarm says that the drift is significant; `limit` stands in
+    its place where there is one.
 
     Returns:
         The finding; None where there is no champion, no reference, or too few rows.
@@ -101,7 +103,7 @@ def look_at_drift(
             "drift",
             app=app,
             task=task,
-            what=told(finding),
+            what=told(finding, significant=significant if limit is None else limit),
             mend=f"See what moved with `telltale drift {app}/{task}`; correct the source, or train on newer rows.",
             now=now,
         )

@@ -32,7 +32,7 @@ def beside(champion: Live, rival: Live, release: Release, *, offer: Callable[[Of
         offer=offer,
     )
     if isinstance(champion, LiveTask) and isinstance(rival, LiveTask):
-        return msgspec.structs.replace(champion, rival=found, windows=champion.windows.reading(rival.windows.n_rows))
+        return msgspec.structs.replace(champion, rival=found, windows=champion.windows.reading(rival.windows))
     return msgspec.structs.replace(champion, rival=found)
 
 

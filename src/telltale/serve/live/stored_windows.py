@@ -1,6 +1,6 @@
 """Windows from the event store, as a version reads them: one prepared query, and nothing kept between requests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ class StoredWindows:
         columns: the version's measured columns, in order.
         nullable: those of them that its plan fills.
         n_rows: rows in a whole window.
+        reads: how many rows of an entity change an answer: at least a whole window, more of one that is new to the version.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class StoredWindows:
         columns: Sequence[str],
         nullable: frozenset[str],
         n_rows: int,
+        reads: Callable[[str], int],
     ) -> None:
         self._events = events
         self._store = EventStore(events)
@@ -44,12 +46,12 @@ class StoredWindows:
         self._columns = tuple(columns)
         self._needed = frozenset(columns) - nullable
         self.n_rows = n_rows
-        self._n_read = n_rows
+        self._reads = reads
 
-    def reading(self, n_rows: int) -> "StoredWindows":
-        """The same, but so many rows are read where they are there: another version that answers may look back further."""
-        wider = copy(self)
-        wider._n_read = max(n_rows, self.n_rows)  # noqa: SLF001 - of this class
+    def reading(self, other: "StoredWindows") -> "StoredWindows":
+        """The same, but as many rows are read as another version needs that answers too and may look back further."""
+        wider, own, others = copy(self), self._reads, other._reads  # noqa: SLF001 - of this class
+        wider._reads = lambda entity: max(own(entity), others(entity))  # noqa: SLF001 - of this class
         return wider
 
     def newest(self, entity: str, *, least: int | None = None) -> Input:
@@ -60,7 +62,7 @@ class StoredWindows:
                 decides.
         """
         needed = self.n_rows if least is None else least
-        rows = [*self._readable(self._store.window(self._app, self._event, entity, n=self._n_read))]
+        rows = [*self._readable(self._store.window(self._app, self._event, entity, n=self._reads(entity)))]
         if len(rows) < needed:
             raise NotEnoughDataError(
                 f"{len(rows)} rows of {entity!r} are stored; the window needs {needed}",
@@ -76,7 +78,7 @@ class StoredWindows:
         Raises:
             SchemaError: that row lacks columns.
         """
-        stored = self._store.window(self._app, self._event, entity, n=self._n_read, until=at, key=key)
+        stored = self._store.window(self._app, self._event, entity, n=self._reads(entity), until=at, key=key)
         missing = self._needed - stored[-1].values.keys()
         if missing:
             raise SchemaError.missing(missing, stored[-1].values, where=where)
@@ -92,9 +94,11 @@ class StoredWindows:
         Returns:
             A checked frame of whole windows, and of each entity whose rows are fewer, how many there are.
         """
-        found = newest_windows(
-            self._events, self._app, schema, entities, columns=self._columns, n_rows=self._n_read
-        ).filter(pl.all_horizontal(pl.lit(True), *(pl.col(name).is_not_null() for name in sorted(self._needed))))
+        found = newest_windows(self._events, self._app, schema, entities, columns=self._columns, n_rows=self._reads)
+        # Rows of a time when something else was measured are passed over; mostly there are none, and a copy is saved.
+        lacking = [name for name in sorted(self._needed) if found[name].null_count()]
+        if lacking:
+            found = found.filter(pl.all_horizontal(pl.col(lacking).is_not_null()))
         counts = dict.fromkeys(entities, 0) | dict(found[ENTITY].rle().struct.unnest().select("value", "len").rows())
         short = {entity: n for entity, n in counts.items() if n < self.n_rows}
         return found.filter(pl.col(ENTITY).is_in(list(short)).not_()) if short else found, short

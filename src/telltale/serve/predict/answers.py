@@ -48,7 +48,7 @@ _astuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
 
 
 class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """An answer of a task that scores. `reasons` is there with `explain` or a positive decision.
+    """An answer of a task that scores. `reasons` is there with `explain` or a positive decision, `entity_is_new` where it is.
 
     The structs of the other kinds are made of their answers in the same way: `sent_type`.
     """
@@ -64,6 +64,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     threshold: float
     context: Context
     reasons: tuple[Reason, ...] = ()
+    entity_is_new: bool = False
 
 
 def sent_type(app: str, task: Task) -> type[msgspec.Struct]:
@@ -117,6 +118,7 @@ def _scored(
         answer.threshold,
         answer.context,
         answer.reasons,
+        answer.entity_is_new,
     )
 
 

@@ -1,14 +1,14 @@
 """Every entity's newest window decided at once: for a look over a whole fleet."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
-import polars as pl
 
 from telltale.contract.answer import ScoreAnswer
 from telltale.contract.errors import UsageError
+from telltale.features.last_rows import last_rows
 from telltale.models.score_runtime import ScoreRuntime
 from telltale.monitor.prediction_log import ServedVersion
 from telltale.serve.live.live_task import LiveTask, Place
@@ -18,9 +18,10 @@ from telltale.storage.database import Database
 from telltale.telemetry.frames import ENTITY, TIME
 from telltale.telemetry.newest_windows import entities_with_rows
 
-# Entities whose windows stand in memory together. Of 35 rows and five columns they take some 90 MB with what a plan makes of
-# them; twice as many at once are not read faster.
-_AT_ONCE: Final = 2_000
+# Rows that stand in memory together. With what is made of them 0.7 kB each, 2 kB for a model that reads sequences: 100 and
+# 290 MB. Half as many at once take a tenth longer.
+_ROWS_AT_ONCE: Final = 140_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NewestAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +75,9 @@ def answer_newest(place: Place, events: Database, *, since: datetime | None = No
     answers: list[NewestAnswer] = []
     too_few: list[TooFewRows] = []
     for decider, mine in _deciders(live, whose):
-        for first in range(0, len(mine), _AT_ONCE):
-            found, short = _decide(decider, mine[first : first + _AT_ONCE])
+        n_at_once = max(1, _ROWS_AT_ONCE // decider.windows.n_rows)
+        for first in range(0, len(mine), n_at_once):
+            found, short = _decide(decider, mine[first : first + n_at_once])
             answers += found
             too_few += short
     # A version beside the champion decides for entities anywhere between the champion's.
@@ -106,10 +108,14 @@ def _decide(live: LiveTask, entities: Sequence[str]) -> tuple[list[NewestAnswer]
     except Exception as error:
         count_failure(live, error, live.clock())
         raise
-    newest = frame.group_by(ENTITY, maintain_order=True).agg(pl.len(), pl.col(TIME).last())
+    last, first = last_rows(frame)
+    entities_told: list[str] = frame[ENTITY].gather(last).to_list()
+    # Python's own sum makes a moment in a quarter of the time that Polars takes for it.
+    moments = [_EPOCH + timedelta(microseconds=us) for us in frame[TIME].gather(last).dt.epoch("us").to_list()]
+    counts: list[int] = (last - first + 1).tolist()
     found = [
         NewestAnswer(entity=entity, at=at, n_rows=n, answer=answer, served=live.served)
-        for (entity, n, at), answer in zip(newest.rows(), answers, strict=True)
+        for entity, at, n, answer in zip(entities_told, moments, counts, answers, strict=True)
     ]
     needed = live.windows.n_rows
     return found, [TooFewRows(entity=entity, n_rows=n, n_more=needed - n) for entity, n in short.items()]
