@@ -78,7 +78,7 @@ class Speed:
         both_cores_per_s: the same on two, where there are two.
         rss_mb_looked: memory after looks at the largest fleet, of the app's own choice.
         onnx_difference: as `onnx_difference`.
-        window_rows: rows that are read of each device.
+        window_rows: rows that are stored of each device.
         n_anomalous: devices of the largest fleet that the app's own choice flags: they cost more, as they have reasons.
     """
 
@@ -125,7 +125,7 @@ class Speed:
         n = self.fleets[-1].n_devices
         return (
             Table(
-                title=f"One device of many over HTTP ({self.estimator}, {self.window_rows} rows read)",
+                title=f"One device of many over HTTP ({self.estimator}, {self.window_rows} rows stored of each)",
                 columns=("devices", "http_per_s", "cost_ratio", "p50_ms", "p99_ms", "cpu_us", "rss_mb"),
                 rows=sizes,
             ),

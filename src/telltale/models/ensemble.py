@@ -57,11 +57,11 @@ _LN_10: Final = float(np.log(10.0))
 
 @final
 class Ensemble:
-    """Score without labels: 1 where a tenth of normal rows score higher, 3 for one in 1,000; with labels: see below.
+    """Score without labels: 1 where a tenth of normal rows score higher, 3 for one in 1,000; with labels: between 0 and 1.
 
     Forest and residual learn from rows not labelled positive; what one of them alone finds odd counts half of what both
-    do. Where 30 rows or more are labelled positive, boosted trees learn from labels, and the score is 0.7 times the
-    decimal logarithm of their odds and 0.3 times the mean surprise of the others: what was seen before is found sooner,
+    do. Where 30 rows or more are labelled positive, boosted trees learn from labels: 0.7 times the decimal logarithm of
+    their odds and 0.3 times the mean surprise of the others, told as a share. What was seen before is found sooner,
     what was not is left to the others. Odds, not how rare they are among normal rows: the highest scores of those rest on a
     few troubles, and a threshold on such a scale did not hold from one fit to the next.
 
@@ -198,7 +198,8 @@ class EnsembleScorer:
             surprises += surprise(found[:, place], table) / len(self._tables)
         if self._share is None:
             return rarity(surprises, self._together)
-        return np.asarray(self._share * found[:, -1] / _LN_10 + (1.0 - self._share) * surprises, dtype=np.float64)
+        log_odds = self._share * found[:, -1] + (1.0 - self._share) * _LN_10 * surprises
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
 
 
 ESTIMATOR: Final = Ensemble()

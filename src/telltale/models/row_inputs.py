@@ -27,7 +27,9 @@ Window = tuple[Sequence[Sequence[RowValue]], Sequence[float], str]  # rows that 
 
 @final
 class RowInputs:
-    """A manifest's plan at work on rows, windows and frames. It remembers nothing.
+    """A manifest's plan at work on rows, windows and frames. It remembers no row.
+
+    `history` is how many rows before the last one change an answer, `whole_history` how many a whole window has.
 
     Args:
         manifest: of a version whose kind answers rows.
@@ -53,6 +55,8 @@ class RowInputs:
             ) from error
         own = [step.tables.keys() - {""} for step in self.plan.steps if isinstance(step, Seasonal)]
         self._tables = SeasonalTables()
+        self.history = self.plan.reach
+        self.whole_history = self.plan.whole_reach
         self._known = frozenset[str]().union(*own)
         self._middles = {name: summary.values[len(summary.values) // 2] for name, summary in manifest.reference.items()}
 
@@ -61,19 +65,9 @@ class RowInputs:
         """The measured columns each input row carries, in order."""
         return self.plan.columns
 
-    @property
-    def history(self) -> int:
-        """How many rows before the last one change an answer."""
-        return self.plan.reach
-
     def history_of(self, entity: str) -> int:
-        """How many of one entity do: fewer, where the plan has tables of its own for it."""
+        """How many rows before the last one change an answer about it: fewer, where the plan has tables of its own for it."""
         return self.whole_history if entity in self._known else self.history
-
-    @property
-    def whole_history(self) -> int:
-        """How many a whole window has."""
-        return self.plan.whole_reach
 
     def context(self, n_rows: int) -> Context:
         """Whether so many rows are a whole window."""

@@ -96,15 +96,20 @@ def _alarms(
 
 def _threshold_of_alarms(
     task: Task, plan: Plan, frame: pl.DataFrame, labels: NDArray[np.int8], scores: Scores
-) -> float:
+) -> float | None:
     """The lowest cut with fewer false alarms on left-out rows than the task asks for; an unlabelled row is no event.
 
-    One is allowed however few the rows, or the highest score of a normal row would be the cut.
+    One is allowed however few the rows, or the highest score of a normal row would be the cut. None where the task asks
+    for no such thing, or rows have no times that alarms could be counted by.
     """
-    target = next(one for one in task.targets if one.metric == FALSE_ALARMS)
+    target = next((one for one in task.targets if one.metric == FALSE_ALARMS), None)
+    if target is None or frame[TIME].null_count():
+        return None
     asked = target.limit if target.goal is None else target.goal
     events, when_and_whose, memory_s = labels == 1, _when_and_whose(frame), _memory_s(plan)
     weeks = alarm_figures(events, events, *when_and_whose, memory_s=memory_s).entity_weeks
+    if weeks == 0:
+        return None
     return threshold_of_false_alarms(
         events,
         scores,
@@ -181,11 +186,10 @@ def _operating_point(
         rng = np.random.default_rng(choices.seed)
         share = 0.0 if request.estimator.traits.is_costly else _FITTED_SHARE
         expected = (1.0 - share) * scores + share * fitted_scores
-        if counts_alarms(task.targets) and not request.frame[TIME].null_count():
-            rows = request.frame.filter(pl.Series(is_left_out))
-            rows = rows if left_out.strangers is None else pl.concat([rows, rows])
-            threshold = _threshold_of_alarms(task, prepared.plan, rows, labels, expected)
-        else:
+        rows = request.frame.filter(pl.Series(is_left_out))
+        rows = rows if left_out.strangers is None else pl.concat([rows, rows])
+        threshold = _threshold_of_alarms(task, prepared.plan, rows, labels, expected)
+        if threshold is None:
             threshold = threshold_from_labels(labels[known], expected[known], task.targets, rng=rng)
         return threshold, OperatingPoint(method="labels", n=int(known.sum()), n_positive=n_positive)
     normal = scores if labels is None else scores[labels != 1]
