@@ -68,7 +68,9 @@ def tell(answers: list[dict[str, Any]], labels: list[int] | None, *, threshold: 
         print(f"  row {place}: score {answer['score']:.3f}{known}")
         for why in answer.get("reasons", []):
             expected = f"{why['expected_low']:.3g} to {why['expected_high']:.3g}"
-            print(f"    {why['metric']} is {why['value']:.3g}, expected {expected}")
+            n = why.get("rows_before", 0)
+            before = f", {n} row{'s' if n > 1 else ''} before" if n else ""
+            print(f"    {why['metric']} is {why['value']:.3g}{before}, expected {expected}")
 
 
 def main(path: Path) -> None:

@@ -99,7 +99,8 @@ def tell(url: str, rows: list[dict[str, Any]], answers: list[dict[str, Any]]) ->
         print(f"  {at:%Y-%m-%d %H:%M}: score {answer['score']:.3f}, {known}")
         for why in explain(url, rows[max(0, place - WINDOW) : place + 1]):
             expected = f"{why['expected_low']:.3g} to {why['expected_high']:.3g}"
-            print(f"    {why['metric']} is {why['value']:.3g}, expected {expected} at that time")
+            when = f"at {why['at']}" if why.get("rows_before") else "at that time"
+            print(f"    {why['metric']} is {why['value']:.3g}, expected {expected} {when}")
 
 
 def main(path: Path) -> None:
