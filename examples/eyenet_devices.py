@@ -4,7 +4,7 @@
 
 A network's samples are made up and trained on; then ten minutes of other days come in over HTTP as events, a device at a
 time, and each device is asked for by its name alone: the server reads its last five minutes from the store. The model is
-the forest, which needs no labels and no torch; the LSTM, where it is installed, finds more (see the app's README).
+the app's default, which needs no torch (see the app's README for the others).
 """
 
 import json
@@ -21,7 +21,6 @@ from telltale.contract.simulation import Simulation
 from telltale.home.apps import app_references, installed_apps
 from telltale.serve.server import start_background
 from telltale.serve.settings import ServeSettings
-from telltale.train.fitted import TrainingChoices
 from telltale.train.sources import simulated
 
 TASK = "eyenet/anomaly"
@@ -48,7 +47,7 @@ def main() -> None:
     """Train, serve, send, ask."""
     app = installed_apps()["eyenet"]
     with TemporaryDirectory(prefix="telltale-") as scratch, telltale.open(Path(scratch) / "home") as home:
-        trained = home.train(TASK, simulation=Simulation(), choices=TrainingChoices(estimator="isolation_forest"))
+        trained = home.train(TASK, actor="example", simulation=Simulation())
         measured = ", ".join(f"{one.name} {one.value:.2f}" for one in trained.manifest.verdict.targets)
         print(f"trained on {trained.manifest.trained_on.n_rows} rows; gate: {trained.version.outcome} ({measured})")
         home.promote(TASK, str(trained.version.number), actor="example", reason="to look at", override=True)

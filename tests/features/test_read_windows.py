@@ -7,6 +7,7 @@ import pytest
 
 from telltale.features.derive import PlanDraft
 from telltale.features.generic import derive_generic
+from telltale.features.own_level import apart, apart_now, apart_over
 from telltale.features.read_windows import ReadWindow, read_windows
 
 CheckedFrame = Callable[..., pl.DataFrame]
@@ -35,8 +36,8 @@ def test_a_model_that_is_handed_several_rows_reads_every_metric_in_them(draft: P
 
 
 def test_a_statistic_of_a_window_holds_its_rows_against_the_own_level_in_the_last_one(draft: PlanDraft) -> None:
-    heat = draft.apart("heat", rows=9)
-    now, peak = draft.now(heat), draft.apart_over(heat, "max", 900.0, out="peak")
+    heat = apart(draft, "heat", rows=9)
+    now, peak = apart_now(draft, heat), apart_over(draft, heat, "max", 900.0, out="peak")
 
     (window,) = read_windows(draft.finish(now, peak))
     (handed,) = read_windows(draft.finish(now, sequence=7))

@@ -13,6 +13,7 @@ from telltale.contract.estimator import Features, Parts
 from telltale.contract.plan import Plan
 from telltale.features.derive import PlanDraft
 from telltale.features.frame import feature_matrix
+from telltale.features.own_level import apart, apart_now, apart_over
 from telltale.models.bundle import Bundle
 from telltale.models.robust_z import ESTIMATOR
 from telltale.models.score_runtime import ScoreRuntime
@@ -50,10 +51,14 @@ TRAINED = telemetry(("a", "b"), n=400, seed=0)
 def plan_of(kind: str) -> Plan:
     draft = PlanDraft(TRAINED.with_columns(pl.lit(0, pl.Int8).alias(LABEL)), COLUMNS)
     if kind == "own level":
-        of = {name: draft.apart(name, rows=12) for name in ("load", "heat")}
-        now = (draft.now(of["load"]), draft.now(of["heat"]), draft.deviation(draft.fill("delay", 2), only_more=True))
-        peak = draft.apart_over(of["load"], "max", 60.0, out="peak")
-        return draft.finish(*now, peak, draft.apart_over(of["heat"], "mean", 90.0, out="warmth"))
+        of = {name: apart(draft, name, rows=12) for name in ("load", "heat")}
+        now = (
+            apart_now(draft, of["load"]),
+            apart_now(draft, of["heat"]),
+            draft.deviation(draft.fill("delay", 2), only_more=True),
+        )
+        peak = apart_over(draft, of["load"], "max", 60.0, out="peak")
+        return draft.finish(*now, peak, apart_over(draft, of["heat"], "mean", 90.0, out="warmth"))
     delay = draft.deviation(draft.fill("delay", 2), only_more=True)
     load, heat = draft.deviation("load"), draft.deviation("heat")
     if kind == "row":

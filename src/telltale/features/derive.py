@@ -28,10 +28,9 @@ from telltale.contract.plan import (
     Rolling,
     Seasonal,
     Step,
-    Sum,
     WindowStat,
 )
-from telltale.features.expected import clock, expected_levels, least_spread, log_scale, smallest_scale
+from telltale.features.expected import clock, expected_levels, least_spread, log_scale
 from telltale.features.frame import rows_in_window, run_plan
 from telltale.features.levels import robust_spread
 from telltale.features.row_alone import window_of_row_alone
@@ -50,29 +49,6 @@ LEAST_EXCESS = -1.0
 _WHOLE_WINDOWS = 0.99
 # Fewer normal rows than this, and medians and spreads mean nothing.
 _LEAST_ROWS = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Apart:
-    """Names of the columns that say how a metric lies from its level.
-
-    Args:
-        column: the metric.
-        scale: of its logarithm.
-        logs: its logarithm.
-        apart: that less the level of the moment.
-        own: for a new entity, what its rows lie apart in the middle; 0 for others.
-        expected: the level moved by that.
-        spread: of the moment.
-    """
-
-    column: str
-    scale: float
-    logs: str
-    apart: str
-    own: str
-    expected: str
-    spread: str
 
 
 @dataclass
@@ -121,9 +97,9 @@ class PlanDraft:
             limit: how many rows back a value still counts, >= 0.
         """
         middle = self.frame[column].median()
-        out = self._free(f"{column}_filled")
+        out = self.free(f"{column}_filled")
         otherwise = float(middle) if isinstance(middle, int | float) else 0.0
-        self._add(ForwardFill(out=out, column=column, limit=limit, otherwise=otherwise), back=limit)
+        self.add(ForwardFill(out=out, column=column, limit=limit, otherwise=otherwise), back=limit)
         return out
 
     def window_stat(self, column: str, stat: Stat, window_s: float, *, out: str = "") -> str:
@@ -131,20 +107,20 @@ class PlanDraft:
 
         Where training rows have no time, a window is the row alone, in serving too.
         """
-        out = self._free(out or f"{column}_{'quantile_75' if stat == 'q75' else stat}")
+        out = self.free(out or f"{column}_{'quantile_75' if stat == 'q75' else stat}")
         window_s = window_s if self._interval_s > 0 else 0.0
         most_rows = 1
         if window_s > 0:
             n_rows = float(np.quantile(rows_in_window(self.frame, window_s), _WHOLE_WINDOWS))
             most_rows = math.ceil(max(n_rows, window_s / self._interval_s))
         step = WindowStat(out=out, column=column, stat=stat, window_s=window_s, most_rows=most_rows)
-        self._add(step, back=most_rows - 1)
+        self.add(step, back=most_rows - 1)
         return out
 
     def product(self, out: str, columns: tuple[str, ...], factor: float = 1.0) -> str:
         """The product of columns, times `factor`."""
-        out = self._free(out)
-        self._add(Product(out=out, columns=columns, factor=factor))
+        out = self.free(out)
+        self.add(Product(out=out, columns=columns, factor=factor))
         return out
 
     def ratio(self, out: str, numerator: str, denominator: str, *, floor: float | None = None) -> str:
@@ -152,8 +128,8 @@ class PlanDraft:
         if floor is None:
             low = float(np.quantile(self._values(denominator), 0.001))
             floor = max(low, 1e-9 + 1e-3 * float(np.median(np.abs(self._values(denominator)))))
-        out = self._free(out)
-        self._add(Ratio(out=out, numerator=numerator, denominator=denominator, floor=floor))
+        out = self.free(out)
+        self.add(Ratio(out=out, numerator=numerator, denominator=denominator, floor=floor))
         return out
 
     def deviation(self, column: str, *, only_more: bool = False) -> str:
@@ -167,99 +143,50 @@ class PlanDraft:
         scale = log_scale(values)
         looked_at = column
         if scale is not None:
-            looked_at = self._free(f"{column}_log")
-            self._add(Log(out=looked_at, column=column, scale=scale))
-        level, spread = self._expect(column, looked_at, least=least_spread(values, scale))
-        distance = self._free(f"{column}_distance")
-        self._add(Deviation(out=distance, column=looked_at, level=level, spread=spread))
+            looked_at = self.free(f"{column}_log")
+            self.add(Log(out=looked_at, column=column, scale=scale))
+        level, spread = self.expect(column, looked_at, least=least_spread(values, scale))
+        distance = self.free(f"{column}_distance")
+        self.add(Deviation(out=distance, column=looked_at, level=level, spread=spread))
         told = Explained(
             distance=distance,
             metric=column,
-            told_as=self._filled_from(column),
+            told_as=self.filled_from(column),
             level=level,
             spread=spread,
             log_scale=scale,
             only_more=only_more,
         )
-        return self._squash(told)
-
-    def apart(self, column: str, *, rows: int) -> Apart:
-        """How a column that is never negative lies from its level of this moment, as logarithms, also of new entities.
-
-        Of an entity seen in training the level stands in a table of its own. That of another one is what this time of the
-        day does to entities, moved to the median of its last rows: at its first row it lies nowhere, and from a
-        full window on it is watched as the others are.
-
-        Args:
-            column: a metric or a column written before, >= 0.
-            rows: of a new entity, whose median is its level.
-        """
-        scale = smallest_scale(self.frame, column)
-        logs = self._free(f"{column}_log")
-        self._add(Log(out=logs, column=column, scale=scale))
-        level, spread = self._expect(column, logs, least=0.02, moves=True)
-        apart, own, moved = (self._free(f"{column}_{what}") for what in ("apart", "own_level", "expected"))
-        self._add(Sum(out=apart, columns=(logs, level), weights=(1.0, -1.0)))
-        tables = next(step.tables for step in self.steps if isinstance(step, Seasonal) and step.out == level)
-        known = tuple(name for name in tables if name) or None
-        self._add(OwnLevel(out=own, column=apart, window=rows, known=known), back=rows - 1)
-        self._add(Sum(out=moved, columns=(level, own), weights=(1.0, 1.0)))
-        return Apart(column=column, scale=scale, logs=logs, apart=apart, own=own, expected=moved, spread=spread)
-
-    def now(self, of: Apart, *, only_more: bool = False) -> str:
-        """Its distance in spreads, squashed: `{column}_deviation`. `only_more`: less than expected is never the event."""
-        distance = self._free(f"{of.column}_distance")
-        self._add(Deviation(out=distance, column=of.logs, level=of.expected, spread=of.spread))
-        told = Explained(
-            distance=distance,
-            metric=of.column,
-            told_as=self._filled_from(of.column),
-            level=of.expected,
-            spread=of.spread,
-            log_scale=of.scale,
-            only_more=only_more,
-        )
-        return self._squash(told)
-
-    def apart_over(self, of: Apart, stat: Stat, window_s: float, *, out: str) -> str:
-        """A statistic of it over the last `window_s` seconds, in spreads, squashed: `out`."""
-        found = self.window_stat(of.apart, stat, window_s, out=f"{out}_apart")
-        told, out = self._free(f"{out}_distance"), self._free(out)
-        if stat == "std":
-            self._add(Ratio(out=told, numerator=found, denominator=of.spread, floor=1e-9))
-        else:
-            self._add(Deviation(out=told, column=found, level=of.own, spread=of.spread))
-        self._add(Log(out=out, column=told, scale=SQUASH))
-        return out
+        return self.squash(told)
 
     def missing(self, column: str) -> str:
         """1 where a measured column has no value: `{column}_missing`."""
-        out = self._free(f"{column}_missing")
-        self._add(Missing(out=out, column=column))
+        out = self.free(f"{column}_missing")
+        self.add(Missing(out=out, column=column))
         return out
 
     def rate_deviation(self, rate: str, count: str) -> str:
         """The same for a share of `count` events, weighed by the count; less than expected is never the event."""
         root, n = np.sqrt(self._values(rate)), np.maximum(self._values(count), 1.0)
         sampling = float(np.sqrt(np.median(0.25 / n)))
-        level, spread = self._expect(rate, self._free(f"{rate}_root"), least=0.005, values=root, noise=sampling)
-        distance = self._free(f"{rate}_distance")
-        self._add(RateDeviation(out=distance, rate=rate, count=count, level=level, spread=spread))
+        level, spread = self.expect(rate, self.free(f"{rate}_root"), least=0.005, values=root, noise=sampling)
+        distance = self.free(f"{rate}_distance")
+        self.add(RateDeviation(out=distance, rate=rate, count=count, level=level, spread=spread))
         told = Explained(
             distance=distance,
             metric=rate,
-            told_as=self._filled_from(rate),
+            told_as=self.filled_from(rate),
             level=level,
             spread=spread,
             count=count,
             only_more=True,
         )
-        return self._squash(told)
+        return self.squash(told)
 
     def change(self, column: str, *, window: int) -> str:
         """How far a column is from the median of the rows just before: `{column}_change`."""
-        out = self._free(f"{column}_change")
-        self._add(Change(out=out, column=column, window=window), back=window)
+        out = self.free(f"{column}_change")
+        self.add(Change(out=out, column=column, window=window), back=window)
         told = self._told_by.get(column)
         if told is not None:
             spread = robust_spread(np.abs(self._values(out)), floor=0.01)
@@ -269,24 +196,24 @@ class PlanDraft:
 
     def rolling(self, column: str, *, window: int, stat: Literal["median", "mean", "std"] = "median") -> str:
         """The median of the last `window` rows, `{column}_recent`; or `{column}_recent_{stat}`: see `window_of_row_alone`."""
-        out = self._free(f"{column}_recent" if stat == "median" else f"{column}_recent_{stat}")
+        out = self.free(f"{column}_recent" if stat == "median" else f"{column}_recent_{stat}")
         step = Rolling(out=out, column=column, window=window, stat=stat)
         if stat != "median":
             found = run_plan(_one_step(self.columns, step), self.frame)[out].to_numpy()
             step = replace(step, alone=window_of_row_alone(self._values(column), found, stat))
-        self._add(step, back=window - 1)
+        self.add(step, back=window - 1)
         return out
 
     def largest(self, out: str, columns: tuple[str, ...]) -> str:
         """The largest of several deviations, whichever it is."""
-        out = self._free(out)
-        self._add(Largest(out=out, columns=columns))
+        out = self.free(out)
+        self.add(Largest(out=out, columns=columns))
         return out
 
     def norm(self, out: str, columns: tuple[str, ...]) -> str:
         """The length of several deviations together."""
-        out = self._free(out)
-        self._add(Norm(out=out, columns=columns))
+        out = self.free(out)
+        self.add(Norm(out=out, columns=columns))
         return out
 
     def finish(self, *features: str, sequence: int = 1) -> Plan:
@@ -312,17 +239,17 @@ class PlanDraft:
             return least
         return min(max(round(seconds / self._interval_s), least), most)
 
-    def _filled_from(self, column: str) -> str:
+    def filled_from(self, column: str) -> str:
         """The measured column that a column was filled from; "" for any other."""
         return next((step.column for step in self.steps if isinstance(step, ForwardFill) and step.out == column), "")
 
-    def _free(self, name: str) -> str:
+    def free(self, name: str) -> str:
         """The name, longer where a measured column has it already (`cpu` beside `cpu_level`)."""
         while name in self.frame.columns:
             name += "_"
         return name
 
-    def _add(self, step: Step, *, back: int = 0) -> None:
+    def add(self, step: Step, *, back: int = 0) -> None:
         """Add a step that reads so many rows before its own."""
         if not isinstance(step, ForwardFill | Missing):
             for name in inputs(step):
@@ -353,19 +280,20 @@ class PlanDraft:
                 mend="Read what PlanDraft.fill makes of it, or do not declare it nullable.",
             )
 
-    def _squash(self, told: Explained) -> str:
-        out = self._free(f"{told.metric}_deviation")
+    def squash(self, told: Explained) -> str:
+        """A distance as trees see it, a signed logarithm from some spreads on; `told` is how it is told to people: `{metric}_deviation`."""
+        out = self.free(f"{told.metric}_deviation")
         distance = told.distance
         if told.only_more:
-            excess = self._free(f"{told.metric}_excess")
-            self._add(Clip(out=excess, column=distance, low=LEAST_EXCESS))
+            excess = self.free(f"{told.metric}_excess")
+            self.add(Clip(out=excess, column=distance, low=LEAST_EXCESS))
             distance = excess
-        self._add(Log(out=out, column=distance, scale=SQUASH))
+        self.add(Log(out=out, column=distance, scale=SQUASH))
         self.explained.append(told)
         self._told_by[out] = told
         return out
 
-    def _expect(
+    def expect(
         self,
         column: str,
         looked_at: str,
@@ -384,14 +312,14 @@ class PlanDraft:
             frame, looked_at, interval_s=self._interval_s, span_s=self._span_s, least=least, moves=moves
         )
         calendar = found[""].calendar
-        level, spread = self._free(f"{column}_level"), self._free(f"{column}_spread")
+        level, spread = self.free(f"{column}_level"), self.free(f"{column}_spread")
         levels = {entity: tables.level for entity, tables in found.items()}
         spreads = {
             entity: tuple(max(least, math.sqrt(max(0.0, x * x - noise * noise))) for x in tables.spread)
             for entity, tables in found.items()
         }
-        self._add(Seasonal(out=level, period_s=calendar.period_s, smooth=calendar.smooth, tables=levels))
-        self._add(Seasonal(out=spread, period_s=calendar.period_s, smooth=False, tables=spreads))
+        self.add(Seasonal(out=level, period_s=calendar.period_s, smooth=calendar.smooth, tables=levels))
+        self.add(Seasonal(out=spread, period_s=calendar.period_s, smooth=False, tables=spreads))
         return level, spread
 
 

@@ -7,6 +7,7 @@ import secrets
 import signal
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -125,13 +126,13 @@ def test_what_was_told_before_the_server_was_killed_is_told_again(settings: Serv
         ends = threading.Event()
 
         def keep_asking() -> None:
-            connection = connect(running.url)
-            while not ends.is_set():
-                body = question(f"0x{secrets.token_hex(32)}", secrets.randbelow(60) + 30)
-                try:
-                    told[body] = ask(connection, body)
-                except (OSError, http.client.HTTPException):
-                    return
+            with closing(connect(running.url)) as connection:
+                while not ends.is_set():
+                    body = question(f"0x{secrets.token_hex(32)}", secrets.randbelow(60) + 30)
+                    try:
+                        told[body] = ask(connection, body)
+                    except (OSError, http.client.HTTPException):
+                        return
 
         threads = [threading.Thread(target=keep_asking) for _ in range(_THREADS)]
         for thread in threads:

@@ -8,6 +8,7 @@ from telltale.apps.eyenet.schema import SAMPLE
 from telltale.contract.plan import Plan
 from telltale.features.derive import PlanDraft, Stat
 from telltale.features.generic import derive_generic
+from telltale.features.own_level import apart, apart_now, apart_over
 
 NAMED: Final = tuple(column.name for column in SAMPLE.columns)
 WINDOW_S: Final = 300.0
@@ -55,13 +56,13 @@ def derive_plan(frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int 
     metrics = {name: name for name in NAMED[:4]} | {"latency": filled}
     metrics |= {name: draft.ratio(name, above, below, floor=least) for name, (above, below, least) in _RATIOS.items()}
     own_rows = draft.rows_of(_OWN_S, least=_LEAST_OWN_ROWS, most=_MOST_OWN_ROWS)
-    apart = {name: draft.apart(column, rows=own_rows) for name, column in metrics.items()}
-    now = tuple(draft.now(of, only_more=name == "latency") for name, of in apart.items())
+    levels = {name: apart(draft, column, rows=own_rows) for name, column in metrics.items()}
+    now = tuple(apart_now(draft, of, only_more=name == "latency") for name, of in levels.items())
     if sequence > 1:
         return draft.finish(*now, missing, sequence=sequence)
 
     def over_window(stat: Stat, *names: str) -> tuple[str, ...]:
-        return tuple(draft.apart_over(apart[name], stat, WINDOW_S, out=f"{name}_{_NAMES[stat]}") for name in names)
+        return tuple(apart_over(draft, levels[name], stat, WINDOW_S, out=f"{name}_{_NAMES[stat]}") for name in names)
 
     return draft.finish(
         *now,
