@@ -77,11 +77,11 @@ def test_times_are_when_keys_moved_by_the_clock(page: Page) -> None:
     session = send(page)
 
     recorded = np.stack([session["presses_ms"], session["releases_ms"]], axis=1).reshape(-1)
-    earliest, latest = 1_000 * (np.array(sent_s) - done_s[0]), 1_000 * (np.array(done_s) - sent_s[0])
-    # Each was told between being sent and being done, and so was the first, from which times are counted.
-    assert np.all(recorded >= earliest - 0.2)
-    assert np.all(recorded <= latest + 0.2)
-    assert np.median(latest - earliest) < 30
+    # Each was told between being sent and being done: one zero of the page's clock must explain all of them.
+    earliest = np.max(1_000 * np.array(sent_s) - recorded)
+    latest = np.min(1_000 * np.array(done_s) - recorded)
+    assert earliest <= latest + 0.4
+    assert latest - earliest < 30  # the slowest key says least, the quickest most
 
 
 def test_what_the_system_reports_is_recorded_to_a_fifth_of_a_millisecond_keys_overlapping(page: Page) -> None:
