@@ -65,8 +65,8 @@ def alarm_figures(
     same = np.zeros(n, dtype=bool)
     same[1:] = entities[1:] == entities[:-1]
     gaps = np.diff(times_s, prepend=times_s[:1])
-    begins = np.flatnonzero(events & ~(same & np.append([False], events[:-1])))
-    event = np.cumsum(events & ~(same & np.append([False], events[:-1]))) - 1  # of rows within one
+    is_first = events & ~(same & np.append([False], events[:-1]))
+    begins, event = np.flatnonzero(is_first), np.cumsum(is_first) - 1  # the latter of rows within one
     delays = np.full(len(begins), np.nan)
     hits = np.flatnonzero(events & decided)
     first_hits, where = np.unique(event[hits], return_index=True)

@@ -24,10 +24,10 @@ from telltale.contract.estimator import (
 )
 from telltale.contract.kinds import Kind
 from telltale.models.boosted_trees import fuse
-from telltale.models.graph_scorer import open_session
+from telltale.models.graph_scorer import in_calls, never_alone, open_session
 from telltale.models.isolation_forest import ESTIMATOR as FOREST
 from telltale.models.joined_graphs import OUTPUT, join_graphs
-from telltale.models.novelty import tables_of
+from telltale.models.novelty import mean_surprise, tables_of
 from telltale.models.outliers.known_kinds import fit_trees
 from telltale.models.outliers.surprise import rarity, surprise, surprise_table
 from telltale.models.window_residual import ESTIMATOR as RESIDUAL
@@ -179,26 +179,18 @@ class EnsembleScorer:
 
     def score(self, features: Features) -> Scores:
         """One score per row, float64."""
-        scores = np.empty(len(features), dtype=np.float64)
-        for start in range(0, len(features), _ROWS_PER_CALL):
-            rows = slice(start, start + _ROWS_PER_CALL)
-            scores[rows] = self._score(features[rows])
-        return scores
+        return in_calls(self._score, features, rows_per_call=_ROWS_PER_CALL)
 
     def score_one(self, features: Features) -> float:
         """The score of one row, shape (1, k)."""
         return float(self._score(features)[0])
 
     def _score(self, features: Features) -> Scores:
-        # ONNX Runtime adds up the trees of a lone row in another order than those of several.
-        asked = features.repeat(2, axis=0) if len(features) == 1 else features
-        found = self._run([OUTPUT], {"features": asked})[0][: len(features)].astype(np.float64)
-        surprises = np.zeros(len(features))
-        for place, table in enumerate(self._tables):
-            surprises += surprise(found[:, place], table) / len(self._tables)
+        found = self._run([OUTPUT], {"features": never_alone(features)})[0][: len(features)]
+        surprises = mean_surprise(found, self._tables)
         if self._share is None:
             return rarity(surprises, self._together)
-        log_odds = self._share * found[:, -1] + (1.0 - self._share) * _LN_10 * surprises
+        log_odds = self._share * found[:, -1].astype(np.float64) + (1.0 - self._share) * _LN_10 * surprises
         return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
 
 

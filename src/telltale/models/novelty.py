@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores, Tell, Traits, silent
 from telltale.contract.kinds import Kind
-from telltale.models.graph_scorer import open_session
+from telltale.models.graph_scorer import in_calls, open_session
 from telltale.models.outliers.graph import OUTPUT, write_graph
 from telltale.models.outliers.normal_rows import NormalRows, fit_normal_rows
 from telltale.models.outliers.surprise import surprise
@@ -81,15 +81,14 @@ class NoveltyScorer:
 
     def score(self, features: Features) -> Scores:
         """One score per row, float64."""
-        scores = np.empty(len(features), dtype=np.float64)
-        for start in range(0, len(features), _ROWS_PER_CALL):
-            rows = slice(start, start + _ROWS_PER_CALL)
-            scores[rows] = mean_surprise(self._run([OUTPUT], {"features": features[rows]})[0], self._tables)
-        return scores
+        return in_calls(self._score, features, rows_per_call=_ROWS_PER_CALL)
 
     def score_one(self, features: Features) -> float:
         """The score of one row, shape (1, k)."""
-        return float(mean_surprise(self._run([OUTPUT], {"features": features})[0], self._tables)[0])
+        return float(self._score(features)[0])
+
+    def _score(self, features: Features) -> Scores:
+        return mean_surprise(self._run([OUTPUT], {"features": features})[0], self._tables)
 
 
 def mean_surprise(unlikeliness: NDArray[np.float32], tables: tuple[NDArray[np.float64], ...]) -> Scores:

@@ -10,7 +10,7 @@ from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.boosted_trees import fuse
-from telltale.models.graph_scorer import open_session
+from telltale.models.graph_scorer import in_calls, never_alone, open_session
 from telltale.models.labelled_rows import labelled_rows
 from telltale.models.novelty import ESTIMATOR as NOVELTY
 from telltale.models.novelty import mean_surprise, tables_of
@@ -97,20 +97,15 @@ class NoveltyTreesScorer:
 
     def score(self, features: Features) -> Scores:
         """One score per row, float64."""
-        scores = np.empty(len(features), dtype=np.float64)
-        for start in range(0, len(features), _ROWS_PER_CALL):
-            rows = slice(start, start + _ROWS_PER_CALL)
-            scores[rows] = self._score(features[rows])
-        return scores
+        return in_calls(self._score, features, rows_per_call=_ROWS_PER_CALL)
 
     def score_one(self, features: Features) -> float:
         """The score of one row, shape (1, k)."""
         return float(self._score(features)[0])
 
     def _score(self, features: Features) -> Scores:
-        # ONNX Runtime adds up the trees of a lone row in another order than those of several.
-        asked = features.repeat(2, axis=0) if len(features) == 1 else features
-        unlikeliness, logit = (found[: len(features)] for found in self._run([OUTPUT, _TREES], {"features": asked}))
+        told = self._run([OUTPUT, _TREES], {"features": never_alone(features)})
+        unlikeliness, logit = (found[: len(features)] for found in told)
         seen = evidence(logit[:, 0].astype(np.float64), mean_surprise(unlikeliness, self._tables))
         odds = self._for * seen[:, 0] + self._against * seen[:, 1] + self._novel * seen[:, 2] + self._constant
         return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float64)
