@@ -12,9 +12,10 @@ from tests.monitor.drift.watched import COLUMNS, LIVE, answer_stream, answer_win
 from tests.serve.shop import ALARM, CHANNEL, NEXT, TREND
 from tests.serve.shop import APP as SHOP
 
-from telltale.contract.answer import Answer, ForecastQuery, Input, Query, RankQuery
+from telltale.contract.answer import Answer, Input
 from telltale.contract.app import Task
 from telltale.contract.plan import Log
+from telltale.contract.query import ForecastQuery, Query, RankQuery
 from telltale.contract.simulation import Simulation
 from telltale.models.bundle import load_bundle
 from telltale.models.runtimes import LoadedRuntime, load_runtime, runtime_of, score_runtime

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telltale.contract.answer import RankQuery
+from telltale.contract.query import RankQuery
 from telltale.features.derive import PlanDraft
 from telltale.models.manifest import Manifest, decode_manifest
 from telltale.registry.assignment import decides, missing_columns, unit_of

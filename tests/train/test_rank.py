@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from telltale.contract.answer import RankQuery
 from telltale.contract.app import App, Task
 from telltale.contract.errors import BundleError, NotEnoughDataError, UsageError
 from telltale.contract.kinds import Ranking
+from telltale.contract.query import RankQuery
 from telltale.contract.schema import Column, EventSchema
 from telltale.contract.split import LastOfEach
 from telltale.contract.verdict import Target

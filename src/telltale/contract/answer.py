@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 import msgspec
 import polars as pl
 
+from telltale.contract.query import Query
+
 Context = Literal["row", "window"]
 # A measured value: a number, a text in a column of text, None where there is none.
 RowValue = float | str | None
@@ -131,34 +133,6 @@ class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Answer = ScoreAnswer | ChoiceAnswer | SegmentAnswer | RankAnswer | ForecastAnswer | VerifyAnswer
-
-
-class RankQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is asked for: an entity known from training, or one told by the items it has `seen`."""
-
-    entity: str | None = None
-    top_k: int = 10
-    seen: tuple[str, ...] = ()
-    include_seen: bool = False
-
-
-class ForecastQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which series, and how far; `horizon` None for as far as the version reaches."""
-
-    entity: str | None = None
-    horizon: int | None = None
-
-
-class VerifyQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose a row is said to be, and its acts: of which kind, by number, when each began and ended, in ms."""
-
-    entity: str
-    kinds: tuple[int, ...]
-    began_ms: tuple[float, ...]
-    ended_ms: tuple[float, ...]
-
-
-Query = RankQuery | ForecastQuery | VerifyQuery
 
 
 class RowRuntime(Protocol):

@@ -7,9 +7,10 @@ from typing import Final, final
 import numpy as np
 import polars as pl
 
-from telltale.contract.answer import ForecastAnswer, ForecastQuery, ForecastStep, Query
+from telltale.contract.answer import ForecastAnswer, ForecastStep
 from telltale.contract.errors import BundleError, NotFoundError, UsageError
 from telltale.contract.estimator import Floats
+from telltale.contract.query import ForecastQuery, Query
 from telltale.models.bundle import Bundle
 from telltale.models.manifest import Manifest
 from telltale.models.required_parts import require_parts

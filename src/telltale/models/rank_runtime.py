@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from telltale.contract.answer import Query, RankAnswer, Ranked, RankQuery
+from telltale.contract.answer import RankAnswer, Ranked
 from telltale.contract.errors import BundleError, SchemaError, UsageError
 from telltale.contract.estimator import Floats, Ranker, RankEstimator
+from telltale.contract.query import Query, RankQuery
 from telltale.models.bundle import Bundle
 from telltale.models.estimators import bundled_estimator
 from telltale.models.manifest import Manifest

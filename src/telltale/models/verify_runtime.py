@@ -6,10 +6,11 @@ from typing import Final, final
 import numpy as np
 import polars as pl
 
-from telltale.contract.answer import Query, VerifyAnswer, VerifyQuery
+from telltale.contract.answer import VerifyAnswer
 from telltale.contract.errors import BundleError, NotEnoughDataError
 from telltale.contract.estimator import Floats, Verifier, VerifyEstimator
 from telltale.contract.kinds import Verification
+from telltale.contract.query import Query, VerifyQuery
 from telltale.contract.sequence import TimedSequence
 from telltale.models.bundle import Bundle
 from telltale.models.estimators import bundled_estimator

@@ -14,8 +14,9 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from telltale.contract.answer import Answer, Query, RowValue, ScoreAnswer, VerifyAnswer
+from telltale.contract.answer import Answer, RowValue, ScoreAnswer, VerifyAnswer
 from telltale.contract.errors import UnavailableError
+from telltale.contract.query import Query
 from telltale.monitor.service_minutes import Served, ServiceMinutes, write_minutes
 from telltale.storage.database import Database
 

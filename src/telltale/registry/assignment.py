@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from telltale.contract.answer import Query, RowValue
+from telltale.contract.answer import RowValue
 from telltale.contract.plan import Plan
+from telltale.contract.query import Query
 from telltale.models.manifest import Manifest
 
 _SPACE: Final = 2**64  # of the hash

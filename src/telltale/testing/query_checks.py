@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
 
-from telltale.contract.answer import ForecastQuery, RankQuery
 from telltale.contract.errors import NotFoundError, UsageError
+from telltale.contract.query import ForecastQuery, RankQuery
 from telltale.telemetry.frames import ENTITY
 from telltale.testing.bundle_checks import RuntimeCheck
 from telltale.testing.refusals import assert_refused

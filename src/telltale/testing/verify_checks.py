@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from telltale.contract.answer import VerifyQuery
 from telltale.contract.errors import NotEnoughDataError
+from telltale.contract.query import VerifyQuery
 from telltale.contract.sequence import TimedSequence
 from telltale.evaluate.ranking import auroc
 from telltale.models.verification.profile import pack, unpack

@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 from msgspec.structs import replace
 
-from telltale.contract.answer import RankQuery
 from telltale.contract.app import Task
 from telltale.contract.errors import NotEnoughDataError
 from telltale.contract.estimator import Interactions, RankEstimator
 from telltale.contract.kinds import Ranking
+from telltale.contract.query import RankQuery
 from telltale.evaluate.gate import judge
 from telltale.evaluate.rank_metrics import gain_over, rank_metrics
 from telltale.models.popular import ESTIMATOR as BASELINE

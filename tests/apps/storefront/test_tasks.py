@@ -7,7 +7,7 @@ import pytest
 
 from telltale.apps.storefront import APP
 from telltale.apps.storefront.simulate_shop import HABITS
-from telltale.contract.answer import ForecastQuery, RankQuery
+from telltale.contract.query import ForecastQuery, RankQuery
 from telltale.contract.simulation import Simulation
 from telltale.models.forecast_runtime import ForecastRuntime
 from telltale.models.rank_runtime import RankRuntime

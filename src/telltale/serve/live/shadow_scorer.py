@@ -10,8 +10,9 @@ import msgspec
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from telltale.contract.answer import Answer, CheckedRow, Input, Query, QueryRuntime, RowRuntime
+from telltale.contract.answer import Answer, CheckedRow, Input, QueryRuntime, RowRuntime
 from telltale.contract.errors import UnavailableError
+from telltale.contract.query import Query
 from telltale.monitor.prediction_log import ServedVersion
 from telltale.monitor.service_minutes import Served, ServiceMinutes
 from telltale.monitor.shadow_log import ShadowRecord, write_shadows

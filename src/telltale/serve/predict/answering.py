@@ -5,7 +5,8 @@ from time import perf_counter
 
 import msgspec
 
-from telltale.contract.answer import Answer, CheckedRow, Input, Query, RowValue
+from telltale.contract.answer import Answer, CheckedRow, Input, RowValue
+from telltale.contract.query import Query
 from telltale.monitor.service_minutes import is_own_fault
 from telltale.serve.live.live_task import Live, LiveQueries, LiveTask
 

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from telltale.contract.answer import VerifyQuery
 from telltale.contract.errors import ConflictError, NotEnoughDataError, NotFoundError, SchemaError, UsageError
 from telltale.contract.kinds import Verification
+from telltale.contract.query import VerifyQuery
 from telltale.contract.sequence import TimedSequence
 from telltale.models.verification.replays import is_replay
 from telltale.models.verification.sequence import timed_sequence

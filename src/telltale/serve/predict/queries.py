@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from telltale.contract.answer import Query
+from telltale.contract.query import Query
 from telltale.serve.live.live_task import LiveQueries
 from telltale.serve.predict.answering import Clocks, Decided, answer_queries, keep_answer
 from telltale.serve.predict.split import split_queries

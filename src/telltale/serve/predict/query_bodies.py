@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from telltale.contract.answer import Query
 from telltale.contract.errors import SchemaError
+from telltale.contract.query import Query
 from telltale.contract.schema import EventSchema
 from telltale.serve.http.struct_bodies import read_body
 from telltale.telemetry.values import LONGEST_ENTITY

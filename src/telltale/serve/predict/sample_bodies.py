@@ -4,9 +4,9 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from telltale.contract.answer import VerifyQuery
 from telltale.contract.errors import SchemaError
 from telltale.contract.kinds import Verification
+from telltale.contract.query import VerifyQuery
 from telltale.contract.schema import Column, EventSchema
 from telltale.serve.http.struct_bodies import read_body
 from telltale.telemetry.forbidden import content_check

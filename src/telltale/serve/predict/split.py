@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import TypeVar
 
-from telltale.contract.answer import CheckedRow, Query, RowValue
+from telltale.contract.answer import CheckedRow, RowValue
+from telltale.contract.query import Query
 from telltale.registry.assignment import decides, unit_of
 from telltale.serve.live.columns_at import ColumnsAt, row_at, window_at
 from telltale.serve.live.live_task import LiveQueries, LiveTask, Rival

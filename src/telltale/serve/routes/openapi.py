@@ -10,9 +10,9 @@ from litestar import Request
 from litestar.enums import MediaType, OpenAPIMediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from telltale.contract.answer import ForecastQuery, Query, RankQuery, VerifyQuery
 from telltale.contract.app import App, Task
 from telltale.contract.kinds import Kind, Verification
+from telltale.contract.query import ForecastQuery, Query, RankQuery, VerifyQuery
 from telltale.contract.route import Route
 from telltale.contract.schema import Column, EventSchema
 from telltale.monitor.feedback import Feedback
