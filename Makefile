@@ -17,7 +17,7 @@ demo: .venv/base
 	touch $@
 
 .venv/all: .venv/base
-	$(PIP) install --constraint constraints.txt --editable '.[chain,collect,keyboard,neural,traces,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[chain,collect,gossip,keyboard,neural,traces,dev]'
 	touch $@
 
 setup: .venv/all

@@ -65,6 +65,18 @@ BENCHMARKS = {
         options=frozenset({"data", "test"}),
         data_set="compression_corpora",
     ),
+    "dedup": Benchmark(
+        title="Blocks like a block, among a million: ours and an exact search",
+        shown=("recall_5", "query_ms", "bytes_per_block"),
+        lower_is_better=frozenset({"query_ms", "bytes_per_block"}),
+        options=frozenset({"data"}),
+        data_set="compression_corpora",
+    ),
+    "gossip": Benchmark(
+        title="Rumours in lossy, churning networks: ours, fixed fan-out, a closed form",
+        shown=("coverage", "messages_ratio", "rounds_ratio"),
+        lower_is_better=frozenset({"messages_ratio", "rounds_ratio"}),
+    ),
     "keystroke": Benchmark(
         title="Is this the enrolled person typing the password? Ours and detectors of the literature",
         shown=("eer", "eer_global", "zmfar", "auroc", "eer_background", "profile_bytes", "verify_ms_10k"),
@@ -131,6 +143,20 @@ BENCHMARKS = {
         title="Events to disk: ours over HTTP, and bare sqlite3",
         shown=("events_per_s", "vs_sqlite", "lost", "duplicated"),
         lower_is_better=frozenset({"lost", "duplicated"}),
+    ),
+    "peers": Benchmark(
+        title="Which peer to ask, where peers stay, drift, come and go: ours, Thompson, UCB, power of two choices",
+        shown=("regret_stationary", "regret_drift", "regret_churn", "p99_ms", "p99_crowded_ms"),
+        lower_is_better=frozenset(
+            {"regret_stationary", "regret_drift", "regret_churn", "p99_ms", "p99_crowded_ms"},
+        ),
+    ),
+    "prefetch": Benchmark(
+        title="Blocks fetched ahead into a cache: ours, caches alone, read-ahead, association",
+        shown=("hit_ratio", "precision", "extra_traffic", "sieve_difference", "s3fifo_difference"),
+        lower_is_better=frozenset({"extra_traffic", "sieve_difference", "s3fifo_difference"}),
+        options=frozenset({"data"}),
+        data_set="block_traces",
     ),
     "drift": Benchmark(
         title="Drift alarms where nothing changed, and shifts found: ours, fixed PSI limits, plain KS",

@@ -1,9 +1,7 @@
 """Files as blocks, what every codec made of each, and a version trained on some of them."""
 
-import lzma
-import sysconfig
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,9 +12,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.catalogue import Progress
+from benchmarks.compression_files import folder_files, machine_blocks, made_files, package_files
 from telltale.apps.pakit import APP
 from telltale.apps.pakit.codecs import measure_codecs
-from telltale.apps.pakit.collect import block_row, files_below, read_blocks
+from telltale.apps.pakit.collect import block_row
 from telltale.apps.pakit.features import DEFAULT_READS
 from telltale.apps.pakit.schema import BLOCK_BYTES, CODECS, MEASURED_CODECS
 from telltale.contract.errors import NotFoundError
@@ -29,18 +28,28 @@ from telltale.train.fitted import TrainingChoices
 from telltale.train.version import TrainingRows, train_version
 
 Floats = NDArray[np.float64]
-_NOT_CASES = {"manifest.json", "README.md"}
-# Without --data: cases are files of at least so many blocks, and no more of each.
-_OWN_LEAST, _OWN_MOST = 2, 32
+SIZES = (BLOCK_BYTES, 2 * BLOCK_BYTES)
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A file: its blocks in order, and a row of `pakit/block` for each, measured."""
+    """A file in blocks of one size: its blocks in order, and a row of `pakit/block` for each, measured."""
 
-    name: str
+    file: str
     blocks: tuple[bytes, ...]
-    rows: tuple[dict[str, float | str | None], ...]
+    rows: tuple[dict[str, float | str | list[float] | None], ...]
+
+    @property
+    def name(self) -> str:
+        """The file, and the size of its blocks where that is not the usual one."""
+        n_bytes = len(self.blocks[0])
+        return self.file if n_bytes <= BLOCK_BYTES else f"{self.file} in {n_bytes // 1_024} KiB"
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Each block's share of the bytes, shape (n,)."""
+        sizes = np.array([len(block) for block in self.blocks], dtype=np.float64)
+        return np.asarray(sizes / sizes.sum())
 
     @cached_property
     def outcomes(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -57,41 +66,42 @@ class Packed:
         return size_mb * (write + ratio / bandwidth_mb_s + DEFAULT_READS * read)
 
 
-def read_cases(data: Path | None, *, quick: bool, progress: Progress) -> list[Packed]:
-    """The files of a folder, unpacked where they are packed with xz; without one, files of the Python installation."""
-    most = (8 if quick else _OWN_MOST) if data is None else 8 if quick else None
+def read_cases(data: Path | None, *, seed: int, quick: bool, progress: Progress) -> list[Packed]:
+    """Every file in blocks of either size: those of a folder, or of the Python installation, and made ones.
+
+    Args:
+        data: the folder, or None.
+        seed: of the made files.
+        quick: few files, few blocks of each.
+        progress: told of each.
+
+    Raises:
+        NotFoundError: there are fewer than two files.
+    """
+    files = list(package_files(quick=quick) if data is None else folder_files(data))
+    if len(files) < 2:
+        raise NotFoundError(f"{len(files)} files", where=str(data), mend="Name a folder with at least two files.")
     found = []
-    for name, content in _own_files(quick=quick) if data is None else _files(data):
-        blocks = [content[at : at + BLOCK_BYTES] for at in range(0, len(content), BLOCK_BYTES)][:most]
-        progress(f"measuring {name}: {len(blocks)} blocks")
-        found.append(measured(name, blocks))
-    if len(found) < 2:
-        raise NotFoundError(f"{len(found)} files", where=str(data), mend="Name a folder with at least two files.")
+    for name, content in (*files, *made_files(seed)):
+        for size in SIZES if len(content) > BLOCK_BYTES else SIZES[:1]:
+            blocks = [content[at : at + size] for at in range(0, len(content), size)][: 4 if quick else None]
+            progress(f"measuring {name}: {len(blocks)} blocks of {size // 1_024} KiB")
+            found.append(measured(name, blocks))
     return found
 
 
-def read_machine(n_rows: int, *, progress: Progress) -> list[Packed]:
-    """Blocks of this machine's own standard library, as `telltale collect blocks` picks them."""
-    progress(f"measuring {n_rows} blocks of this machine's files")
-    found: list[Packed] = []
-    n = 0
-    for path in files_below(Path(sysconfig.get_path("stdlib"))):
-        if "site-packages" in path.parts:
-            continue
-        blocks = list(read_blocks(path))[: n_rows - n]
-        found.append(measured(str(path), blocks))
-        n += len(blocks)
-        if n >= n_rows:
-            break
-    return found
+def read_machine(n_blocks: int, *, with_packages: bool, progress: Progress) -> list[Packed]:
+    """Blocks of this machine's own files."""
+    progress(f"measuring {n_blocks} blocks of this machine's files")
+    return [measured(name, blocks) for name, blocks in machine_blocks(n_blocks, with_packages=with_packages) if blocks]
 
 
-def measured(name: str, blocks: Sequence[bytes]) -> Packed:
+def measured(file: str, blocks: Sequence[bytes]) -> Packed:
     """A file's blocks with every codec's ratio and times."""
     rows = tuple(
-        {**block_row(block, object_id=name, now=datetime.now(UTC)), **measure_codecs(block)} for block in blocks
+        {**block_row(block, object_id=file, now=datetime.now(UTC)), **measure_codecs(block)} for block in blocks
     )
-    return Packed(name=name, blocks=tuple(blocks), rows=rows)
+    return Packed(file=file, blocks=tuple(blocks), rows=rows)
 
 
 def train(files: Sequence[Packed], directory: Path) -> ChooseRuntime:
@@ -137,31 +147,3 @@ def copy_us() -> float:
         bytearray(block)
         times.append(time.perf_counter() - started)
     return float(np.median(times) * 1e6)
-
-
-def _files(data: Path) -> Iterator[tuple[str, bytes]]:
-    if not data.is_dir():
-        raise NotFoundError("no such folder", where=str(data), mend="Name a folder of files with --data.")
-    for path in sorted(data.rglob("*")):
-        if not path.is_file() or path.name in _NOT_CASES or path.stat().st_size == 0:
-            continue
-        packed = path.suffix == ".xz"
-        content = lzma.decompress(path.read_bytes()) if packed else path.read_bytes()
-        yield (path.with_suffix("") if packed else path).relative_to(data).as_posix(), content
-
-
-def _own_files(*, quick: bool) -> Iterator[tuple[str, bytes]]:
-    """Files of the installed packages, of many kinds: at most four of a suffix."""
-    root = Path(sysconfig.get_path("platlib"))
-    of_suffix: dict[str, int] = {}
-    n = 0
-    for path in files_below(root):
-        taken = of_suffix.get(path.suffix, 0)
-        if path.stat().st_size < _OWN_LEAST * BLOCK_BYTES or taken >= 4:
-            continue
-        of_suffix[path.suffix] = taken + 1
-        with path.open("rb") as file:
-            yield path.relative_to(root).as_posix(), file.read(_OWN_MOST * BLOCK_BYTES)
-        n += 1
-        if n >= (8 if quick else 40):
-            return

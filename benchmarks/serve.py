@@ -13,7 +13,7 @@ to the plain prediction within a round.
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from benchmarks.serve_peers.arrow_load import arrow_batch, arrow_stream
 from benchmarks.serve_peers.generators import batch, open_loop, saturate
 from benchmarks.serve_peers.peers import Contender, constant, fastapi, in_own_environments
 from benchmarks.serve_peers.servers import Server, cores, python_command, running
+from telltale.cli.example_bodies import example_bodies
 from telltale.contract.app import App, Task
 from telltale.contract.simulation import Simulation
 from telltale.home.apps import app_references, find_task
@@ -52,11 +53,13 @@ def run(
             app, found = find_task(home.apps, task)
             version = home.train(task).version
             home.promote(task, str(version.number), actor="benchmark", reason="benchmark", override=True)
+            if found.kind != "score":
+                return _of_other_kind(app, found, at, quick=quick, rate=rate, progress=progress)
             rows = _rows(app, found)
             columns = _write_peer_model(home, app, found, at)
             progress("training personhood/averages")
             questions = personhood.prepare(home, at, quick=quick)
-        bodies = _write_bodies(rows, at)
+        bodies = _write_bodies(rows.iter_rows(named=True), at)
         path = f"/v1/{task}/predict"
         others: list[Contender] = []
         missing = ["fastapi_sklearn, mlserver and bentoml are left out by --quick."]
@@ -120,9 +123,45 @@ def _rows(app: App, task: Task) -> pl.DataFrame:
     return rows.head(_N_BODIES).select(event.time, pl.lit("bench").alias("entity"), *names)
 
 
-def _write_bodies(rows: pl.DataFrame, folder: Path) -> Path:
-    """A row a line."""
-    lines = [msgspec.json.encode(row) for row in rows.iter_rows(named=True)]
+def _of_other_kind(
+    app: App, task: Task, folder: Path, *, quick: bool, rate: float | None, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """A task that does not score, beside a constant alone: no peer answers what it is asked."""
+    rounds, seconds = (1, 1) if quick else (7, 2)
+    bodies = _write_bodies(example_bodies(app, task, _N_BODIES), folder)
+    path = f"/v1/{app.name}/{task.name}/predict"
+    contenders = [_ours(folder, path, bodies, port=_FIRST_PORT), constant(path, bodies, port=_FIRST_PORT + 1)]
+    with ExitStack() as stack:
+        servers = [(one, _start(stack, one, progress)) for one in contenders]
+        rates = _saturation(servers, rounds=rounds, seconds=seconds, progress=progress)
+        figures = {}
+        for one, server in servers:
+            half = statistics.median(rates[one.name]) / 2
+            found = _latency(server, one, half, rate=rate, seconds=seconds, rounds=min(rounds, 3))
+            figures[one.name] = (
+                _figures(rates, one.name) | found | {"rss_mb": server.rss_mb(), "start_s": server.start_s}
+            )
+    result = Result(
+        benchmark="serve",
+        data="simulated",
+        cases=1,
+        rows=tuple(Row(name=name, ours=name == "telltale", metrics=found) for name, found in figures.items()),
+        facts={
+            **describe_machine("granian", "msgspec", "onnxruntime"),
+            "task": f"{app.name}/{task.name}",
+            "rounds": str(rounds),
+            "seconds_a_round": str(seconds),
+        },
+        notes=(
+            "constant answers fixed bytes of the same length without reading the body; it bounds what is possible here.",
+        ),
+    )
+    return as_document(result)
+
+
+def _write_bodies(bodies: Iterable[Mapping[str, Any]], folder: Path) -> Path:
+    """A body a line."""
+    lines = [msgspec.json.encode(body) for body in bodies]
     file = folder / "bodies.ndjson"
     file.write_bytes(b"\n".join(lines) + b"\n")
     return file

@@ -78,11 +78,13 @@ def confusion(cheapest: NDArray[np.int64], chosen: NDArray[np.int64]) -> None:
     """How often each codec was chosen where each was cheapest; recall and precision of each."""
     n = len(CODECS)
     counts = np.bincount(cheapest * n + chosen, minlength=n * n).reshape(n, n)
-    print(f"{'cheapest, chosen:':<18}" + "".join(f"{name:>8}" for name in CODECS) + f"{'recall':>8}{'precision':>10}")
+    wide = max(map(len, CODECS)) + 2
+    heads = "".join(f"{name:>{wide}}" for name in CODECS)
+    print(f"{'cheapest, chosen:':<18}{heads}{'recall':>8}{'precision':>10}")
     for place, name in enumerate(CODECS):
         right, n_cheapest, n_chosen = counts[place, place], counts[place].sum(), counts[:, place].sum()
         recall, precision = (f"{right / total:.2f}" if total else "-" for total in (n_cheapest, n_chosen))
-        print(f"{name:<18}" + "".join(f"{count:>8}" for count in counts[place]) + f"{recall:>8}{precision:>10}")
+        print(f"{name:<18}" + "".join(f"{count:>{wide}}" for count in counts[place]) + f"{recall:>8}{precision:>10}")
 
 
 def save(home: Home, trained: TrainedVersion, directory: Path) -> None:

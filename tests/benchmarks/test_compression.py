@@ -7,6 +7,7 @@ import pytest
 from benchmarks.catalogue import Asked, run
 from benchmarks.compression import BANDWIDTHS_MB_S
 from benchmarks.compression_blocks import Packed, measured, read_cases
+from benchmarks.compression_files import machine_blocks, made_files
 from benchmarks.compression_policies import Setting, always, btrfs_like, sample_and_try
 
 from telltale.apps.pakit.schema import BLOCK_BYTES, CODECS
@@ -42,16 +43,46 @@ def write_files(folder: Path) -> None:
 def test_files_are_cases_and_packed_ones_are_unpacked(tmp_path: Path) -> None:
     write_files(tmp_path / "data")
 
-    cases = {case.name: case for case in read_cases(tmp_path / "data", quick=True, progress=ignore)}
+    cases = {case.name: case for case in read_cases(tmp_path / "data", seed=0, quick=True, progress=ignore)}
 
-    assert len(cases) == 9
+    real = {name: case for name, case in cases.items() if not name.startswith("made/")}
+    assert len(real) == 8 * 2 + 1  # a file of one block is a case in one size alone
     assert b"".join(cases["packed"].blocks) == text(BLOCK_BYTES, 9)
     assert [len(block) for block in cases["text-0.txt"].blocks] == [BLOCK_BYTES] * 3 + [100]
+    assert [len(block) for block in cases["text-0.txt in 128 KiB"].blocks] == [2 * BLOCK_BYTES, BLOCK_BYTES + 100]
+    assert cases["text-0.txt in 128 KiB"].file == "text-0.txt"
+    assert {name.split("-")[0] for name in cases.keys() - real.keys()} == {
+        *("made/random", "made/zlib", "made/xz", "made/jpeg_like")
+    }
     with pytest.raises(NotFoundError, match="no such folder"):
-        read_cases(tmp_path / "absent", quick=True, progress=ignore)
+        read_cases(tmp_path / "absent", seed=0, quick=True, progress=ignore)
     (tmp_path / "empty").mkdir()
     with pytest.raises(NotFoundError, match="0 files"):
-        read_cases(tmp_path / "empty", quick=True, progress=ignore)
+        read_cases(tmp_path / "empty", seed=0, quick=True, progress=ignore)
+
+
+def test_made_files_cannot_be_packed_and_are_the_same_of_the_same_seed() -> None:
+    files = dict(made_files(3))
+
+    assert files == dict(made_files(3))
+    for name, content in files.items():
+        assert len(content) == 16 * BLOCK_BYTES
+        assert len(lzma.compress(content, preset=0)) > 0.95 * len(content), name
+        assert content not in dict(made_files(4)).values()
+
+
+def test_blocks_of_this_machine_are_of_many_kinds() -> None:
+    found = list(machine_blocks(40, with_packages=False))
+
+    assert 20 <= sum(len(blocks) for _, blocks in found) <= 40
+    assert len({Path(name).suffix for name, _ in found}) >= 4
+    assert all(len(blocks) <= 4 for _, blocks in found)
+
+
+def test_the_time_to_decide_is_shared_out_by_bytes() -> None:
+    case = measured("text", [text(BLOCK_BYTES, 1), text(BLOCK_BYTES // 4, 1)])
+
+    assert case.shares.tolist() == pytest.approx([0.8, 0.2])
 
 
 def test_a_cost_is_writing_moving_and_reading_back() -> None:
@@ -102,8 +133,8 @@ def test_the_benchmark_scores_files_that_were_not_trained_on(tmp_path: Path) -> 
     document = run("compression", Asked(data=tmp_path / "data", test=tmp_path / "test", quick=True), progress=ignore)
 
     rows = {row["name"]: row for row in document["rows"]}
-    assert {"telltale", "best_single", "btrfs_like", "sample_and_try", *CODECS} == set(rows)
-    assert document["cases"] == 9
+    assert {"telltale", "best_in_training", "best_single", "btrfs_like", "sample_and_try", *CODECS} == set(rows)
+    assert document["cases"] == 2 * 8 + 1 + 2 * 4
     for metric in BANDWIDTHS_MB_S:
         assert all(row["metrics"][metric] >= 0.0 for row in rows.values())
         assert document["bounds"]["oracle"][metric] == 0.0

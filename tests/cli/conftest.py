@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from telltale.cli import main
-from telltale.cli.demo_traffic import enrolled_rows
+from telltale.cli.example_bodies import enrolled_rows
 from telltale.contract.app import App, Task
 from telltale.home.apps import installed_apps
 from telltale.models.estimators import estimator_named, missing_modules

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from tests.cli.damage import damage
 
-from telltale.cli.demo_traffic import example_body
+from telltale.cli.example_bodies import example_body
 from telltale.cli.serving import serve_settings, worker_of
 from telltale.contract.app import App, Task
 from telltale.contract.schema import EventSchema
@@ -307,6 +307,43 @@ def test_horizons_that_no_forecast_has_and_series_that_nobody_knows(
         assert "horizon" in is_problem(server.post(path, json=body | {"horizon": horizon}), 400, 422)
     assert "nobody-knows-it" in is_problem(server.post(path, json={next(iter(body)): "nobody-knows-it"}), 404)
     is_problem(server.post(path, json={}), 400, 404, 422)
+
+
+@pytest.mark.parametrize(("app", "task"), [(a, t) for a, t in TASKS if t.kind in {"similar", "next"}], ids=_name)
+def test_lists_of_odd_length_and_of_what_nobody_knows(
+    server: httpx.Client, is_problem: Any, app: App, task: Task
+) -> None:
+    path, body = f"/v1/{app.name}/{task.name}/predict", example_body(app, task)
+
+    for top_k in (0, -1, -(2**63), 1_001, 2**62, 2**70, 1.5, "ten", None):
+        assert "top_k" in is_problem(server.post(path, json=body | {"top_k": top_k}), 400, 422)
+    is_problem(server.post(path, json={}), 400, 404, 422)
+    if task.kind == "similar":
+        item = task.query_names.get("item", "item")
+        assert "nobody-knows-it" in is_problem(server.post(path, json={item: "nobody-knows-it"}), 404)
+    else:
+        recent = task.query_names.get("recent", "recent")
+        told = server.post(path, json={recent: ["nobody-knows-it"] * 1_000}).json()
+        assert (told["items"], told["source"]) == ([], "none")
+
+
+@pytest.mark.parametrize(("app", "task"), [(a, t) for a, t in TASKS if t.kind == "act"], ids=_name)
+def test_actions_that_are_not_there_and_contexts_that_nobody_knows(
+    server: httpx.Client, is_problem: Any, app: App, task: Task
+) -> None:
+    path, body = f"/v1/{app.name}/{task.name}/predict", example_body(app, task)
+    assert task.acting is not None
+
+    bare = {name: value for name, value in body.items() if name != "context"}
+    assert server.post(path, json=bare).status_code == 200
+    assert server.post(path, json=bare | body["context"]).status_code == 200
+    for strange in ({"nobody_knows_it": 1.0}, {next(iter(body["context"])): "much"}):
+        is_problem(server.post(path, json=body | {"context": strange}), 422)
+    if task.acting.available:
+        name = task.query_names["available"]
+        for available in ([], ["a", "a"], [""], "a", [None], {"a": 1}):
+            assert name in is_problem(server.post(path, json=body | {name: available}), 400, 422)
+        assert server.post(path, json=body | {name: ["nobody-knows-it"]}).json()["propensity"] == 1.0
 
 
 @of_every_task

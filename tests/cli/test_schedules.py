@@ -29,7 +29,7 @@ def documents(run: Run, *arguments: str) -> Any:
 
 def test_a_run_with_a_priority_is_left_to_the_worker_which_does_the_most_urgent_first(run: Run) -> None:
     (first,) = documents(run, "schedule", "run", "helios/anomaly", "--priority", "3")["jobs"]
-    (second,) = documents(run, "schedule", "run", "pakit", "--priority", "20")["jobs"]
+    (second,) = documents(run, "schedule", "run", "pakit/compression", "--priority", "20")["jobs"]
 
     assert [(job["state"], job["priority"], job["actor"]) for job in (first, second)] == [
         ("queued", 3, "cli"),

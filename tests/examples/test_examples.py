@@ -113,3 +113,15 @@ def test_a_made_up_shop_is_trained_on_its_store_and_asked_over_http(tmp_path: Pa
     assert re.search(r"^a customer of 7 purchases: .*many purchases", said, re.MULTILINE)
     assert re.search(r"^for customer 123 \(personal\): (\d+, ){4}\d+$", said, re.MULTILINE)
     assert len(re.findall(r"^product-01, 2024-\d\d-\d\d: \d+ \(\d+ to \d+\)$", said, re.MULTILINE)) == 3
+
+
+def test_a_peer_that_breaks_down_is_soon_asked_no_more(tmp_path: Path) -> None:
+    said = said_by("pakit_peers.py", folder=tmp_path)
+
+    broken = re.search(r"now (peer-\d+) is down", said)
+    assert broken is not None
+    turns = [int(n) for n in re.findall(rf"; {broken[1]} (\d+)$", said, re.MULTILINE)]
+    assert len(turns) == 4
+    assert sum(turns[2:]) <= 6
+    assert "after 480 outcomes" in said
+    assert re.search(r"^step \d+: reverted to \d+, what \d+ outcomes taught$", said, re.MULTILINE)

@@ -162,7 +162,15 @@ def test_training_stops_once_validation_gets_no_better_and_keeps_the_best() -> N
 @pytest.mark.parametrize("stop_after", [1, 3])
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path, stop_after: int) -> None:
     features, labels = made_up()
-    whole = {**MLP.defaults, **QUICK, "epochs": 6, "augment": 1, "rows_per_epoch": 100, "halve_after": 1}
+    whole = {
+        **MLP.defaults,
+        **QUICK,
+        "epochs": 6,
+        "augment": 1,
+        "dropout": 0.3,
+        "rows_per_epoch": 100,
+        "halve_after": 1,
+    }
     kept = {**whole, "checkpoint_dir": str(tmp_path / "kept")}
     said: Tell = []
     expected = MLP.fit(features, labels=labels, parameters=whole, seed=3).onnx
@@ -173,6 +181,20 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path,
     assert resumed == expected
     assert said[0].startswith(f"Going on after epoch {stop_after} of ")
     assert said[1].startswith(f"Epoch [{stop_after + 1}/6]")
+
+
+def test_dropout_leaves_units_out_in_training_and_none_in_answers() -> None:
+    features, labels = made_up()
+    plain, dropped = (
+        MLP.fit(features, labels=labels, parameters={**MLP.defaults, **QUICK, "dropout": share}, seed=3)
+        for share in (0.0, 0.3)
+    )
+
+    assert plain.onnx != dropped.onnx
+    scorer = MLP.load(dropped)
+    assert np.array_equal(scorer.score(features), scorer.score(features))
+    with pytest.raises(UsageError, match=r"0\.1 to 0\.3 is usual"):
+        MLP.fit(features, labels=labels, parameters={**MLP.defaults, "dropout": 1.0}, seed=0)
 
 
 def test_a_checkpoint_holds_model_optimiser_and_configuration_and_no_pickle(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from telltale.models.bundle import save_bundle
 from telltale.models.manifest import Manifest, TrainedOn
 from telltale.registry.audit import read_acts
 from telltale.registry.forget import forget
+from telltale.registry.learned import learned_heads
 from telltale.registry.registry import Registry
 from telltale.storage import tables
 from telltale.storage.folder import Folder, open_folder
@@ -63,6 +64,10 @@ def _fill(folder: Folder, app: str, entity: str) -> None:
         tables.profile: {
             "app": app, "task": "t", "entity": entity, "number": 1, "body": b"rhythm", "n_samples": 3, "made_us": 1,
             "actor": "test", "reason": "enrolled",
+        },
+        tables.learned: {
+            "app": app, "task": "t", "version": 1, "number": len(entity), "body": b"state", "n_rows": 1, "upto_id": 1,
+            "made_us": 1, "actor": "worker", "reason": "learned",
         },
         tables.confidence: {
             "app": app, "task": "t", "entity": entity, "pattern": "0x1", "confidence": 5,
@@ -117,11 +122,13 @@ def test_every_row_of_the_entity_goes_and_every_row_of_others_stays(folder: Fold
 
     assert done.removed == {
         "event": 2, "prediction": 2, "shadow": 2, "feedback": 4, "profile": 2, "confidence": 2, "quarantine": 4,
-        "idempotency": 2,
+        "idempotency": 2, "learned": 4,
     }  # fmt: skip
     assert done.is_done
     halves = {name: n // 2 for name, n in before.items()} | {"idempotency": before["idempotency"]}
     assert counts(folder) == halves
+    # What was learned from the rows of several cannot be told apart: it is learned again from those that are left.
+    assert learned_heads(folder.events) == {}
     assert forgotten(folder).removed == dict.fromkeys(done.removed, 0)
 
 

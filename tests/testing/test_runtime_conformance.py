@@ -5,7 +5,15 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from telltale.home.apps import installed_apps
-from telltale.testing import bundle_checks, query_checks, row_checks, runtime_checks, verify_checks
+from telltale.testing import (
+    bundle_checks,
+    next_checks,
+    query_checks,
+    row_checks,
+    runtime_checks,
+    similar_checks,
+    verify_checks,
+)
 from telltale.testing.bundle_checks import RuntimeCheck
 from telltale.testing.cases import cases
 from telltale.testing.runtime_checks import RUNTIME_SUITES
@@ -32,6 +40,7 @@ SLOW = (
     row_checks.check_rows_are_answered_in_bounded_memory,
     runtime_checks.check_bounded,
     verify_checks.check_verified_in_bounded_memory,
+    next_checks.check_followed_in_bounded_memory,
 )
 
 
@@ -58,7 +67,9 @@ def test_every_task_and_estimator_is_covered() -> None:
     assert uncovered(installed_apps(), kinds=frozenset(RUNTIME_SUITES)) == []
 
 
-@pytest.mark.parametrize("module", [runtime_checks, row_checks, query_checks, verify_checks, bundle_checks])
+@pytest.mark.parametrize(
+    "module", [runtime_checks, row_checks, query_checks, verify_checks, similar_checks, next_checks, bundle_checks]
+)
 def test_every_runtime_check_is_listed_and_states_its_promise(module: ModuleType) -> None:
     written = {
         name: check

@@ -1,10 +1,9 @@
 """Training as a whole, on a task of one metric, so that each row's truth is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -13,9 +12,6 @@ from numpy.typing import NDArray
 
 from telltale.contract.app import App, Task
 from telltale.contract.errors import NotEnoughDataError, OverlapError, UsageError
-from telltale.contract.estimator import Choice, Features, Parameter, Parameters, Parts, Scores, Tell, Traits
-from telltale.contract.estimator import silent as silence
-from telltale.contract.kinds import Kind
 from telltale.contract.schema import Column, EventSchema
 from telltale.contract.verdict import Target
 from telltale.features.generic import derive_generic
@@ -24,8 +20,7 @@ from telltale.models.manifest import Manifest, OperatingPoint
 from telltale.models.runtimes import score_runtime
 from telltale.telemetry.frames import LABEL
 from telltale.train.fitted import TrainingChoices
-from telltale.train.prepared import left_out_scores, prepare
-from telltale.train.tune import grid_search, tune
+from telltale.train.prepared import prepare, scores_without
 from telltale.train.version import Trained, TrainingRows, train_version
 
 CheckedFrame = Callable[..., pl.DataFrame]
@@ -206,88 +201,6 @@ def test_tuning_without_both_labels_is_refused_with_the_mend(
         train(split(made_rows(600, labels=labels), 500), tmp_path, choices)
 
 
-def test_tuning_is_seeded_and_never_worse_than_the_defaults_which_it_tries_first(made_rows: CheckedFrame) -> None:
-    prepared = prepare(TASK, made_rows(800, labels=anomalous(800)), ("load",), progress=silent)
-    estimator = estimator_named("robust_z")
-    steps: list[tuple[str, int, int]] = []
-
-    def search(n_trials: int, seed: int = 0) -> tuple[dict[str, float | int | str], float]:
-        found = tune(
-            estimator,
-            prepared,
-            estimator.defaults,
-            n_trials=n_trials,
-            seed=seed,
-            progress=lambda *step: steps.append(step),
-        )
-        return found.parameters, found.average_precision
-
-    defaults, more = search(1), search(6)
-
-    assert defaults[0] == dict(estimator.defaults)
-    assert more[1] >= defaults[1]
-    assert search(6) == more
-    assert steps[-1] == ("tuning", 6, 6)
-
-
-class Blurred:
-    """Scores the first feature with noise: as loud as `noise`, drawn anew for every `draw` and seed."""
-
-    name = "blurred"
-    kind: Kind = "score"
-    traits = Traits()
-    defaults: Mapping[str, Parameter] = MappingProxyType({"noise": 1.0, "draw": 5})
-    search_space: Mapping[str, Choice] = MappingProxyType({"noise": Choice(kind="float", low=0.0, high=2.0)})
-
-    def __init__(self, grid: Mapping[str, tuple[Parameter, ...]]) -> None:
-        self.grid = grid
-
-    def fit(
-        self, features: Features, *, labels: Labels | None, parameters: Parameters, seed: int, tell: Tell = silence
-    ) -> Parts:
-        del features, labels, tell
-        return Parts(arrays={"blur": np.array([float(parameters["noise"]), float(parameters["draw"]), seed])})
-
-    def load(self, parts: Parts) -> "Blur":
-        return Blur(*parts.arrays["blur"].tolist())
-
-
-class Blur:
-    def __init__(self, noise: float, draw: float, seed: float) -> None:
-        self.noise = noise
-        self.rng = np.random.default_rng((int(draw), int(seed)))
-
-    def score(self, features: Features) -> Scores:
-        return np.asarray(features[:, 0] + self.noise * self.rng.normal(size=len(features)), dtype=np.float64)
-
-    def score_one(self, features: Features) -> float:
-        return float(self.score(features)[0])
-
-
-def search_grid(frame: pl.DataFrame, grid: dict[str, tuple[Parameter, ...]]) -> tuple[dict[str, Parameter], int]:
-    """The parameters that a grid search ends with, and how many combinations it told of."""
-    prepared = prepare(TASK, frame, ("load",), progress=silent)
-    steps: list[tuple[str, int, int]] = []
-    blurred = Blurred(grid)
-    found = grid_search(blurred, prepared, blurred.defaults, seed=0, progress=lambda *step: steps.append(step))
-    assert [step[1] for step in steps] == list(range(steps[-1][2] + 1))
-    return found.parameters, steps[-1][2]
-
-
-def test_grid_search_tries_every_combination_and_takes_one_that_is_clearly_better(made_rows: CheckedFrame) -> None:
-    frame = made_rows(800, labels=anomalous(800))
-
-    assert search_grid(frame, {"noise": (2.0, 0.0, 1.5)}) == ({"noise": 0.0, "draw": 5}, 3)
-    assert search_grid(frame, {"noise": (2.0, 0.0), "draw": (1, 2, 3)})[1] == 6
-
-
-def test_grid_search_leaves_alone_what_was_only_lucky(made_rows: CheckedFrame) -> None:
-    frame = made_rows(800, labels=anomalous(800))
-
-    assert search_grid(frame, {"draw": tuple(range(13))}) == (dict(Blurred({}).defaults), 13)
-    assert search_grid(frame, {"noise": (1.0,)}) == (dict(Blurred({}).defaults), 1)
-
-
 def test_scores_that_set_the_threshold_are_by_models_that_have_not_seen_the_row(made_rows: CheckedFrame) -> None:
     frame = made_rows(288 * 4, labels=[0] * 288 * 4)
     moved = frame.with_columns(
@@ -296,9 +209,10 @@ def test_scores_that_set_the_threshold_are_by_models_that_have_not_seen_the_row(
     estimator = estimator_named("robust_z")
 
     scores = [
-        left_out_scores(estimator, prepare(TASK, rows, ("load",), progress=silent), estimator.defaults, seed=0)
-        for rows in (frame, moved)
+        scores_without(estimator, prepared, prepared.folds[0], estimator.defaults, seed=0)
+        for prepared in (prepare(TASK, rows, ("load",), progress=silent) for rows in (frame, moved))
     ]
 
-    assert np.median(scores[1][:288]) > 10 * np.median(scores[0][:288])
+    assert len(scores[0]) == 288
+    assert np.median(scores[1]) > 10 * np.median(scores[0])
     assert frame[LABEL].sum() == 0

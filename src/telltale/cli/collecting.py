@@ -120,7 +120,7 @@ def _stream(
     if found.collect_path is not None:
         if not path:
             raise UsageError(f"{found.name} reads files", where="collect", mend=f"{usage} PATH")
-        return found.collect_path(path, n_rows)
+        return found.collect_path(path, n_rows, **options)
     if found.collect_entity is not None:
         column = app.event(found.event).entity or "entity"
         option = "--user-id" if column == "user_id" else "--entity"

@@ -19,6 +19,7 @@ from telltale.cli import (
     forget,
     keys,
     labels,
+    learned,
     releases,
     replay,
     report,
@@ -58,6 +59,7 @@ _app.command()(versions.show)
 _app.command()(versions.promote)
 _app.command()(versions.rollback)
 _app.command()(versions.history)
+_app.command()(learned.learned)
 _app.command()(releases.release)
 _app.command()(comparison.compare)
 _app.command()(versions.retire)

@@ -11,15 +11,8 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import next_step, out, print_json, progress_bar, say
-from telltale.cli.demo_traffic import (
-    ask_once,
-    enrolled_rows,
-    example_body,
-    send_events,
-    show_answer,
-    show_traffic,
-    traffic_document,
-)
+from telltale.cli.demo_traffic import ask_once, send_events, show_answer, show_traffic, traffic_document
+from telltale.cli.example_bodies import enrolled_rows, example_body
 from telltale.cli.serving import serve_settings
 from telltale.contract.app import App, Task
 from telltale.contract.simulation import Simulation

@@ -7,22 +7,18 @@ from typing import Any
 
 import msgspec
 import polars as pl
-import polars.selectors as cs
 
 from telltale.cli.console import out, say, table
+from telltale.cli.example_bodies import TRAFFIC, example_body
 from telltale.contract.app import App, Task
 from telltale.contract.errors import TelltaleError
-from telltale.contract.simulation import Simulation
-from telltale.contract.split import LastOfEach
 from telltale.telemetry.export import event_columns
-from telltale.telemetry.frames import ENTITY, LABEL
+from telltale.telemetry.frames import LABEL
 from telltale.train.sources import check_simulated
 
-# The traffic lies a year after training and under its own seed: nothing in it was seen before.
+# The traffic lies a year after training: nothing in it was seen before.
 _DAYS_LATER = 371.0
-_TRAFFIC = Simulation(n_rows=288, seed=4_711)
 _SHOWN = 6
-_ACTS = 40  # of a row that is verified: a whole one is long to read
 _WIDEST = 320  # characters of an answer that are shown
 
 
@@ -40,7 +36,7 @@ class Found:
 def send_events(url: str, app: App, task: Task) -> list[Found]:
     """Post labelled rows without their labels, scored from the rows stored before them."""
     schema = app.event(task.event)
-    frame = check_simulated(app, task.event, _TRAFFIC, days_later=_DAYS_LATER).frame
+    frame = check_simulated(app, task.event, TRAFFIC, days_later=_DAYS_LATER).frame
     truths = dict(zip(frame["@line"], frame[LABEL].fill_null(0), strict=True))
     rows = event_columns(frame.drop(LABEL), schema).with_columns(pl.col(schema.time).dt.to_string("iso:strict"))
     body = b"\n".join(msgspec.json.encode(row) for row in rows.iter_rows(named=True))
@@ -62,36 +58,6 @@ def ask_once(url: str, app: App, task: Task) -> tuple[dict[str, Any], dict[str, 
     """One question that the version can answer, and its answer."""
     body = example_body(app, task)
     return body, post(f"{url}/v1/{app.name}/{task.name}/predict", msgspec.json.encode(body))
-
-
-def enrolled_rows(app: App, task: Task) -> pl.DataFrame:
-    """Of a task that verifies, the rows of one entity that are enrolled: all of its own but the last, which is asked about."""
-    return _own_rows(check_simulated(app, task.event, Simulation()).frame)[:-1]
-
-
-def _own_rows(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col(ENTITY) == frame[ENTITY][0], pl.col(LABEL) == 1)
-
-
-def example_body(app: App, task: Task) -> dict[str, Any]:
-    """A body for `predict`: of a known entity where the task answers about entities, else a simulated row."""
-    schema = app.event(task.event)
-    how = Simulation() if isinstance(task.split, LastOfEach) or task.verification is not None else _TRAFFIC
-    frame = check_simulated(app, task.event, how).frame
-    if task.verification is not None:
-        own = event_columns(_own_rows(frame).drop(LABEL), schema).with_columns(
-            pl.col(schema.time).dt.to_string("iso:strict"), cs.list().list.head(_ACTS)
-        )
-        return {name: value for name, value in own.row(-1, named=True).items() if value is not None}
-    if task.ranking is not None or task.forecasting is not None:
-        entity = frame[ENTITY][0]
-        return {schema.entity or "entity": entity} | ({"top_k": 3} if task.ranking is not None else {"horizon": 3})
-    # What may be missing is left out: most of it is known only afterwards.
-    if schema.more_numeric:
-        row = event_columns(frame.drop(LABEL, strict=False), schema).drop(schema.time).row(0, named=True)
-        return {name: value for name, value in row.items() if value is not None}
-    needed = [column.name for column in schema.columns if column.dtype in {"float", "int"} and not column.nullable]
-    return frame.select(needed).row(0, named=True)
 
 
 def post(url: str, body: bytes) -> Any:

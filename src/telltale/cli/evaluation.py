@@ -74,6 +74,7 @@ def evaluate(
 
 
 def _show(evaluation: Evaluation, runtime: LoadedRuntime, targets: tuple[Target, ...]) -> None:
+    from telltale.evaluate.choice_tables import classes_table
     from telltale.evaluate.class_plots import class_words
     from telltale.evaluate.tables import confusion_table, metrics_table, targets_table, verdict_line
 
@@ -87,6 +88,8 @@ def _show(evaluation: Evaluation, runtime: LoadedRuntime, targets: tuple[Target,
     if judged.metrics:
         verdict = judged.verdict
         out.print(metrics_table(judged.metrics, n=verdict.n, n_positive=verdict.n_positive))
+        for scenario, classes in judged.classes.items():
+            out.print(classes_table(classes, scenario=scenario))
         out.print(targets_table(verdict))
     elif isinstance(runtime, ScoreRuntime):
         flagged = int(evaluation.answers["decision"].sum())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from telltale.cli.console import AsJson, facts, next_step, out, print_json, progress_bar, say
+from telltale.cli.console import AsJson, facts, next_step, out, print_json, progress_bar, say, table
 from telltale.cli.events import Map, data_mapping
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Parameter, silent
@@ -14,7 +14,12 @@ from telltale.home import open_home
 from telltale.home.apps import find_task
 from telltale.home.settings import read_settings
 from telltale.models.manifest import Manifest
+from telltale.train.cross_validation import CrossValidated
 from telltale.train.fitted import TrainingChoices
+from telltale.train.search_space import read_choice
+
+# Figures of a cross-validation that are shown beside those that the gate asks for.
+_SHOWN = ("accuracy", "f1", "regret")
 
 Task = Annotated[str, typer.Argument(help="app/task, as in helios/anomaly.", metavar="APP/TASK")]
 
@@ -63,10 +68,19 @@ def train(
     contamination: Annotated[
         float | None, typer.Option(help="Share of rows to flag, in place of labels or the alert budget.")
     ] = None,
-    tune: Annotated[int, typer.Option(help="Trials of a parameter search.")] = 0,
+    tune: Annotated[
+        int, typer.Option(help="Trials of a parameter search, in all: one that was cut off goes on where it ended.")
+    ] = 0,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=LOW..HIGH", help="With --tune: what to try; also NAME=LOW..HIGH:log, NAME=A,B,C."),
+    ] = None,
     grid_search: Annotated[
         bool, typer.Option("--grid-search", help="Try every combination of the model's grid.")
     ] = False,
+    folds: Annotated[
+        int, typer.Option(metavar="K", help="Cross-validate in place of training a version: judge on each of K parts.")
+    ] = 0,
     output: Annotated[
         Path | None, typer.Option("--output-dir", "-o", help="Also write the bundle and its figures here.")
     ] = None,
@@ -76,6 +90,8 @@ def train(
     """Train a version, judge it on held-out rows, and register it."""
     if save_data and output is None:
         raise UsageError("--save-data has nowhere to write", where="train", mend="Add -o DIR.")
+    if search and not tune:
+        raise UsageError("--search without --tune", where="train", mend="Say how many trials: --tune 50.")
     simulation = None
     if any(value is not None for value in (days, samples, interval, positive_rate)):
         if data is not None:
@@ -103,6 +119,7 @@ def train(
         device=read_settings(Path.cwd())["DEVICE"],
         seed=seed,
         n_trials=tune,
+        search_space=dict(map(read_choice, search or ())),
         grid_search=grid_search,
     )
     with open_home() as home, progress_bar(quiet=as_json) as progress:
@@ -116,6 +133,9 @@ def train(
                 by = "" if mapped is None else f" --map {mapped}"
                 say(f"Rows quarantined: {rows.n_quarantined:,}; `telltale validate {event} {data}{by}` says why.")
         tell = silent if as_json else say
+        if folds:
+            found_out = home.cross_validate(app, found, rows, choices, n_folds=folds, progress=progress, tell=tell)
+            return _show_folds(found_out, asked=[target.metric for target in found.targets], as_json=as_json)
         trained = home.train_on(app, found, rows, choices, actor="cli", progress=progress, tell=tell)
         files = home.write_training(trained, output, save_data=save_data) if output is not None else {}
     document = trained.as_document()
@@ -132,6 +152,28 @@ def train(
             say(f"Written to {output}: {', '.join(sorted(files))}")
         _next(trained.manifest, trained.version.number)
     return 1 if trained.version.outcome == "fail" else 0
+
+
+def _show_folds(found: CrossValidated, *, asked: list[str], as_json: bool) -> int:
+    """Means and spreads over the parts; for people those that the task's targets ask for, and what leads beside them."""
+    if as_json:
+        print_json(found)
+        return 0
+    from telltale.evaluate.wording import figure_name, figure_text
+
+    shown = [name for name in dict.fromkeys((*asked, *_SHOWN)) if name in found.metrics]
+    rows = [
+        (
+            figure_name(name),
+            figure_text(name, found.metrics[name].mean),
+            figure_text(name, found.metrics[name].sd),
+            "  ".join(figure_text(name, value) for value in found.metrics[name].values),
+        )
+        for name in shown
+    ]
+    out.print(table("", ("figure", "mean", "± sd", "each part"), rows, right=("mean", "± sd")))
+    next_step(f"telltale train {found.app}/{found.task} --estimator {found.estimator}")
+    return 0
 
 
 def _first_line(task: str, kind: str, n_rows: int, data: Path | None) -> str:

@@ -1,11 +1,12 @@
 """What goes into a runtime and what comes out."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import msgspec
 import polars as pl
 
+from telltale.contract.estimator import Parts
 from telltale.contract.query import Query
 
 Context = Literal["row", "window"]
@@ -132,7 +133,55 @@ class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
-Answer = ScoreAnswer | ChoiceAnswer | SegmentAnswer | RankAnswer | ForecastAnswer | VerifyAnswer
+class Similar(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing like what was asked for: `similarity` from 0 to 1, of the fingerprints in common, or of the figures."""
+
+    item: str
+    similarity: float
+
+
+class SimilarAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The most similar first; `source` says what was compared, "none" where nothing is alike."""
+
+    items: tuple[Similar, ...]
+    source: Literal["fingerprints", "figures", "none"]
+
+
+class NextAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is worth fetching before it is asked for, most likely first; nothing where that has not paid of late.
+
+    `source` says what foretold it; `precision` which share of what would have been foretold over the recent ones came.
+    """
+
+    items: tuple[Ranked, ...]
+    source: Literal["stride", "association", "network", "none"]
+    precision: float | None
+
+
+class ActAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do, by column; the probability with which that was chosen, and the reward that is expected of it.
+
+    Store the propensity with what came of it, or give the prediction's id with the feedback: without it no log can say
+    what another policy would have led to. `n_learned` counts the rewards learned from since the version was trained.
+    """
+
+    action: dict[str, float | str]
+    propensity: float
+    expected: float
+    n_learned: int
+
+
+Answer = (
+    ScoreAnswer
+    | ChoiceAnswer
+    | SegmentAnswer
+    | RankAnswer
+    | ForecastAnswer
+    | VerifyAnswer
+    | SimilarAnswer
+    | NextAnswer
+    | ActAnswer
+)
 
 
 class RowRuntime(Protocol):
@@ -209,6 +258,26 @@ class QueryRuntime(Protocol):
 
     def self_test(self) -> None:
         """Answer something made up from the bundle itself. Raises BundleError where it goes astray."""
+        ...
+
+
+class LearningRuntime(QueryRuntime, Protocol):
+    """A version that goes on learning (`LEARNING_KINDS`): what it learned is beside the bundle, and can be taken back.
+
+    Each step makes another runtime and leaves this one as it is, so that requests never see half of one. What a runtime has
+    learned is whole in `learned()`: with it, another process answers alike.
+    """
+
+    def learn(self, frame: pl.DataFrame) -> Self:
+        """One that has learned from checked rows of its event too, in the order of arrival. Raises SchemaError."""
+        ...
+
+    def learned(self) -> Parts:
+        """All it has learned since it was trained."""
+        ...
+
+    def with_learned(self, parts: Parts) -> Self:
+        """The version with what was learned, in place of what this one has. Raises BundleError."""
         ...
 
 

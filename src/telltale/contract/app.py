@@ -12,7 +12,7 @@ from telltale.contract.command import AppCommand, CommandOption
 from telltale.contract.derivation import Derivation
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Tell
-from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking, Verification
+from telltale.contract.kinds import Acting, Choices, Forecasting, Kind, Ranking, Similarity, Succession, Verification
 from telltale.contract.plan import Plan
 from telltale.contract.route import Route
 from telltale.contract.schema import EventSchema
@@ -78,13 +78,17 @@ class Task:
         false_alarms_per_day: for "score": the alert budget where there are no labels to set the threshold with.
         thresholds: for "score": fixed ones, by the estimator whose score they are of; others are set on left-out rows.
         threshold_variable: environment variable that overrides the threshold in serving, or "".
-        choices, ranking, forecasting, verification: what a task of kind "choose", "rank", "forecast", "verify" decides with.
+        choices, ranking, forecasting, verification, similarity, succession, acting: what a task of kind "choose", "rank",
+            "forecast", "verify", "similar", "next", "act" decides with.
         attacks: for "verify": what attackers try, each measured where a version is evaluated.
         answer_names: names that fields of an answer are sent under too, by the field: `{"decision": "is_anomaly"}`;
             "time" is the time of the row that was decided.
+        query_names: names that fields of a query are sent under in place of their own: `{"recent": "recent_accesses"}`.
         test_days: how many days `evaluate` makes up where no file is given; None for as many as are made up to train on.
         alarm_limits: limits of its alarms in place of those of `telltale.monitor.alarm.rules` and
             `telltale.monitor.drift.rule`, by their name.
+        beforehand: for "act": makes rows of the event from what the app knows without any log, such as a closed form; a policy is
+            fitted on these, and then learns the log.
         answer_changes_outcome: whether what comes of an entity depends on the answer, as of a recommendation: then two
             versions are compared by what came of the entities that each decided for, else on the same labelled rows.
         retraining: when it is retrained beside its schedule.
@@ -106,10 +110,15 @@ class Task:
     ranking: Ranking | None = None
     forecasting: Forecasting | None = None
     verification: Verification | None = None
+    similarity: Similarity | None = None
+    succession: Succession | None = None
+    acting: Acting | None = None
     attacks: tuple[Attack, ...] = ()
     answer_names: Mapping[str, str] = field(default_factory=dict)
+    query_names: Mapping[str, str] = field(default_factory=dict)
     test_days: float | None = None
     alarm_limits: Mapping[str, float] = field(default_factory=dict)
+    beforehand: Callable[[], pl.DataFrame] | None = None
     answer_changes_outcome: bool = False
     retraining: RetrainingRules = RetrainingRules()
 
@@ -121,7 +130,7 @@ class Collection:
     `collect(interval_s, n_rows)` yields rows as dictionaries in the event's columns, one per interval; for ever where
     `n_rows` is None. In its place `collect_path(path, n_rows)` reads what lies at a path, and `collect_entity(entity, tell)`
     records somebody, or something, that is named, until whoever does it ends it; it tells people how, and what came of it.
-    `options` of the command line are passed to `collect` by their name where they are given; of two sources that have one of
+    `options` of the command line are passed to `collect` and `collect_path` by their name where they are given; of two sources that have one of
     the same name it means the same.
     `output` is the file below TELLTALE_HOME that rows go to where nobody names another; "-" for standard output.
     """
@@ -130,7 +139,7 @@ class Collection:
     event: str
     title: str
     collect: Callable[..., Iterator[dict[str, float | str | None]]] | None = None
-    collect_path: Callable[[str, int | None], Iterator[dict[str, float | str | None]]] | None = None
+    collect_path: Callable[..., Iterator[Mapping[str, object]]] | None = None
     collect_entity: Callable[[str, Tell], Iterator[Mapping[str, object]]] | None = None
     output: str = "-"
     options: tuple[CommandOption, ...] = ()

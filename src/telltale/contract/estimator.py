@@ -24,12 +24,13 @@ def silent(_line: str) -> None:
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The range, inclusive, that tuning may give one parameter a value of."""
+    """What tuning may give one parameter: a value of a range, ends included, or of a list (kind "category")."""
 
-    kind: Literal["int", "float"]
-    low: float
-    high: float
+    kind: Literal["int", "float", "category"]
+    low: float = 0.0
+    high: float = 0.0
     log: bool = False
+    values: tuple[Parameter, ...] = ()
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,13 +1,17 @@
 """What a task decides with, where rows and columns alone do not say it: one value per kind of task."""
 
+from collections.abc import Collection
 from typing import Final, Literal
 
 import msgspec
+from msgspec import structs
 
-Kind = Literal["score", "choose", "segment", "rank", "forecast", "verify"]
+Kind = Literal["score", "choose", "segment", "rank", "forecast", "verify", "similar", "next", "act"]
 
 # Kinds whose answers are a score, a threshold and a decision, which labels can say are right or wrong.
 SCORING_KINDS: Final[frozenset[Kind]] = frozenset({"score", "verify"})
+# Kinds whose versions go on learning from what is stored: state beside the version, which itself never changes.
+LEARNING_KINDS: Final[frozenset[Kind]] = frozenset({"similar", "act"})
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,11 +31,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """What a task of kind "choose" chooses from: the cheapest by predicted cost, in `unit`."""
+    """What a task of kind "choose" chooses from: the cheapest by predicted cost, in `unit`.
+
+    `scenarios` are prices at which a version is judged beside those of the rows: by their name, values of columns.
+    """
 
     names: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
     unit: str
+    scenarios: dict[str, dict[str, float]] = {}
 
     def columns(self) -> tuple[str, ...]:
         """The event's columns that measured outcomes."""
@@ -41,6 +49,10 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
             for name in self.names
             if name not in outcome.known
         )
+
+    def only(self, names: Collection[str]) -> "Choices":
+        """The same with these choices alone, in their order here."""
+        return structs.replace(self, names=tuple(name for name in self.names if name in names))
 
 
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,3 +95,61 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     def columns(self) -> tuple[str, ...]:
         """The columns that are read."""
         return self.kinds, self.began, self.ended
+
+
+class Similarity(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task of kind "similar" compares: things named by `item`, each with a set of fingerprints.
+
+    Args:
+        item: the column that names a thing.
+        fingerprints: the column of its set: whole numbers from 0 to 2**53 - 1, in any order.
+        figures: numeric columns; things that share no fingerprint with what is asked for are compared by these.
+        removed: the column that says (1) that the thing is no longer there, or "" where nothing ever goes.
+    """
+
+    item: str
+    fingerprints: str
+    figures: tuple[str, ...] = ()
+    removed: str = ""
+
+
+class Succession(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task of kind "next" foretells: the values of `item` that an entity comes to next, after those before."""
+
+    item: str
+
+
+class Reward(msgspec.Struct, frozen=True, kw_only=True):
+    """What an action was worth, as a row tells it: a column, or less of it where that is a cost.
+
+    Args:
+        column: the measure.
+        is_cost: less of it is better.
+        success: the column that is 0 where the action failed, or "".
+        failure: what counts in place of `column` where it failed.
+    """
+
+    column: str
+    is_cost: bool = False
+    success: str = ""
+    failure: float = 0.0
+
+
+class Acting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task of kind "act" does: one of several actions, in a context, for a reward that comes later.
+
+    Args:
+        action: the columns of what was done: one of text, or several numeric ones with `options`.
+        reward: what it was worth.
+        context: numeric columns that are known before; any of them may be missing.
+        available: the column (dtype "strs") of what could have been done; "" where `options` says it.
+        options: the values each numeric column of the action may take; every combination is an action, and none outside.
+        propensity: the column of the probability with which the action was chosen.
+    """
+
+    action: tuple[str, ...]
+    reward: Reward
+    context: tuple[str, ...] = ()
+    available: str = ""
+    options: dict[str, tuple[float, ...]] = {}
+    propensity: str = "propensity"

@@ -28,4 +28,30 @@ class VerifyQuery(msgspec.Struct, frozen=True, kw_only=True):
     ended_ms: tuple[float, ...]
 
 
-Query = RankQuery | ForecastQuery | VerifyQuery
+class SimilarQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for: a thing that is known by name (`item`), or one told by its fingerprints, its figures, or both."""
+
+    item: str | None = None
+    fingerprints: tuple[int, ...] = ()
+    figures: dict[str, float] = {}
+    top_k: int = 5
+    entity: str | None = None
+
+
+class NextQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entity came to of late, oldest first, and how many of what comes next are wanted at most."""
+
+    recent: tuple[str, ...]
+    top_k: int = 4
+    entity: str | None = None
+
+
+class ActQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be done (nothing where the task's options say it), and what is known before; what is missing is not known."""
+
+    available: tuple[str, ...] = ()
+    context: dict[str, float] = {}
+    entity: str | None = None
+
+
+Query = RankQuery | ForecastQuery | VerifyQuery | SimilarQuery | NextQuery | ActQuery

@@ -25,7 +25,7 @@ def choice_metrics(
     - `regret_gain`: the second less the first: above 0 where choosing row by row is worth it;
     - `accuracy`: share of rows where the choice is a cheapest one;
     - `accuracy_clear`: the same among rows whose runner-up costs at least 5 % more;
-    - `majority_accuracy`: the accuracy of always taking the choice that is cheapest most often.
+    - `majority_accuracy`: among those same rows, the accuracy of always taking the choice that is cheapest most often.
 
     Intervals of the regrets resample groups, those of the shares are Wilson's and take rows as independent.
 
@@ -42,8 +42,9 @@ def choice_metrics(
     over = costs / cheapest - 1.0
     own = over[np.arange(n), chosen]
     is_right = own == 0.0
-    is_clear = (costs < cheapest * (1.0 + CLEAR_MARGIN)).sum(axis=1) == 1
-    most = int((over == 0.0).sum(axis=0).max())
+    is_clear = clear_rows(costs)
+    n_clear = int(is_clear.sum())
+    most = int((over[is_clear] == 0.0).sum(axis=0).max()) if n_clear else 0
     sums, sizes = _by_group(np.column_stack([own, over]), groups)
     means = _resampled_means(sums, sizes, seed=seed)
     regret, single = float(own.mean()), float(over.mean(axis=0).min())
@@ -51,11 +52,16 @@ def choice_metrics(
     return {
         "regret": _measured(regret, means[:, 0], n),
         "accuracy": rate(int(is_right.sum()), n),
-        "accuracy_clear": rate(int((is_right & is_clear).sum()), int(is_clear.sum())),
-        "majority_accuracy": rate(most, n),
+        "accuracy_clear": rate(int((is_right & is_clear).sum()), n_clear),
+        "majority_accuracy": rate(most, n_clear),
         "regret_best_single": _measured(single, single_means, n),
         "regret_gain": _measured(single - regret, single_means - means[:, 0], n),
     }
+
+
+def clear_rows(costs: Floats) -> NDArray[np.bool_]:
+    """Whether the runner-up costs at least 5 % more than the cheapest, by row."""
+    return np.asarray((costs < costs.min(axis=1, keepdims=True) * (1.0 + CLEAR_MARGIN)).sum(axis=1) == 1)
 
 
 def _by_group(values: Floats, groups: Sequence[str] | None) -> tuple[Floats, Floats]:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
@@ -27,17 +29,24 @@ RULE = "#e3e6ea"
 
 def new_figure(title: str, *, height: float = 4.6) -> "tuple[Figure, Axes]":
     """An empty figure with one pair of axes; `height` in inches, 6.4 wide."""
+    figure, (axes,) = new_panels(title, heights=(height,))
+    return figure, axes
+
+
+def new_panels(title: str, *, heights: "Sequence[float]") -> "tuple[Figure, list[Axes]]":
+    """The same with several pairs of axes below each other, under one title; none of no height."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, height), dpi=144, layout="constrained", facecolor="white")
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=12)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(QUIET)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.grid(color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
+    figure = Figure(figsize=(6.4, sum(heights)), dpi=144, layout="constrained", facecolor="white")
+    found = list(figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0])
+    for axes in found:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(QUIET)
+        axes.tick_params(colors=INK, labelsize=9)
+        axes.grid(color=RULE, linewidth=0.8)
+        axes.set_axisbelow(True)
+    found[0].set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=12)
+    return figure, found
 
 
 def label_axes(axes: "Axes", *, x: str, y: str) -> None:

@@ -7,7 +7,14 @@ from telltale.contract.verdict import Measured, Outcome, TargetResult, Verdict
 
 # Areas and what is no share are told as decimals, as papers and the tools that people compare with do; all else as a
 # percentage.
-_DECIMALS = frozenset({"auroc", "average_precision", "false_alarms_per_entity_week", "vus_pr", "mase", "silhouette"})
+_DECIMALS = frozenset(
+    {
+        *("auroc", "average_precision", "false_alarms_per_entity_week", "vus_pr", "mase", "silhouette"),
+        # In the unit of the reward that a task acts for.
+        *("value_ips", "value_snips", "value_dr", "value_logged", "gain_dr", "effective_n"),
+    }
+)
+_LARGE = 10.0  # figures from here on are told with one decimal
 # Counted in percent already.
 _PERCENT = frozenset({"smape"})
 _NAMES = {
@@ -31,6 +38,17 @@ _NAMES = {
     "false_alarms_per_entity_week": "False alarms per entity and week",
     "smape": "sMAPE",
     "mase": "MASE",
+    "hit_ratio_gain": "Hit ratio, gain over LRU with read-ahead",
+    "hit_ratio_lru": "Hit ratio, LRU",
+    "hit_ratio_lru_readahead": "Hit ratio, LRU with read-ahead",
+    "hit_ratio_no_prefetch": "Hit ratio without prefetching",
+    "next_hit_rate_4": "Next item among four",
+    "value_ips": "Value by IPS",
+    "value_snips": "Value by SNIPS",
+    "value_dr": "Value, doubly robust",
+    "value_logged": "Value of the log",
+    "gain_dr": "Gain over the log, doubly robust",
+    "effective_n": "Effective rows",
 }
 # One figure under two names, each at home in another kind of task.
 _SAME_FIGURE = {
@@ -52,9 +70,12 @@ OUTCOME_WORDS: dict[Outcome, str] = {
 def figure_name(metric: str) -> str:
     """The name of a figure for people.
 
-    >>> figure_name("false_positive_rate"), figure_name("average_precision")
-    ('False-positive rate', 'Average precision')
+    >>> figure_name("false_positive_rate"), figure_name("average_precision"), figure_name("regret_at_500MBs")
+    ('False-positive rate', 'Average precision', 'Regret at 500MBs')
     """
+    name, _, scenario = metric.partition("_at_")
+    if scenario and metric not in _NAMES:
+        return f"{figure_name(name)} at {scenario}"
     if metric.startswith("attack_"):
         return f"Accepted: {metric.removeprefix('attack_').replace('_', ' ')}"
     return _NAMES.get(metric) or metric.replace("_", " ").capitalize()
@@ -86,7 +107,18 @@ def figure_text(metric: str, value: float | None) -> str:
     """
     if value is None or isnan(value):
         return NO_FIGURE
-    return f"{value:.4f}" if metric in _DECIMALS else f"{_percent(metric, value):.2f} %"
+    if not is_share(metric):
+        return f"{value:.4f}" if abs(value) < _LARGE else f"{value:,.1f}"
+    return f"{_percent(metric, value):.2f} %"
+
+
+def is_share(metric: str) -> bool:
+    """Whether a figure is told as a percentage; the others are areas, or in a unit of the task's own.
+
+    >>> is_share("recall"), is_share("auroc"), is_share("value_dr")
+    (True, False, False)
+    """
+    return metric not in _DECIMALS
 
 
 def told_text(metric: str, value: float) -> str:

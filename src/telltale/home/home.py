@@ -1,6 +1,7 @@
 """A home: one folder, its apps, and the verbs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ from telltale.storage.folder import Folder, open_folder
 from telltale.telemetry.event_store import EventStore, Stored
 from telltale.telemetry.mapping import SourceMapping
 from telltale.telemetry.validate import Checked
+from telltale.train.cross_validation import CrossValidated, cross_validate
 from telltale.train.fitted import Progress, TrainingChoices
 from telltale.train.sources import (
     check_file,
@@ -138,8 +140,24 @@ class Home:
         progress: Progress,
         tell: Tell = untold,
     ) -> TrainedVersion:
-        """Train, judge and register from rows at hand."""
+        """Train, judge and register from rows at hand; a search of parameters that was cut off goes on."""
+        if choices.n_trials:
+            choices = replace(choices, study=str(self.folder.path / "tuning.db"))
         return train_and_register(self.registry, app, task, rows, choices, actor=actor, progress=progress, tell=tell)
+
+    def cross_validate(
+        self,
+        app: App,
+        task: Task,
+        rows: TrainingRows,
+        choices: TrainingChoices,
+        *,
+        n_folds: int,
+        progress: Progress = silent,
+        tell: Tell = untold,
+    ) -> CrossValidated:
+        """What training is worth on every part of the rows at hand, each left out once; nothing is registered."""
+        return cross_validate(app, task, rows, choices, n_folds=n_folds, progress=progress, tell=tell)
 
     def write_training(self, trained: TrainedVersion, directory: Path, *, save_data: bool) -> dict[str, str]:
         """Write the bundle, `training_metrics.json` and `model_config.json`, and with `save_data` the rows."""

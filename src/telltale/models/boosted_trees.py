@@ -35,14 +35,14 @@ class BoostedTrees:
     defaults: Mapping[str, Parameter] = {
         "max_iter": 60,
         "max_leaf_nodes": 7,
-        "min_samples_leaf": 10,
+        "min_samples_leaf": 4,
         "learning_rate": 0.1,
         "l2_regularization": 1.0,
     }
     search_space: Mapping[str, Choice] = {
         "max_iter": Choice(kind="int", low=20, high=100),
         "max_leaf_nodes": Choice(kind="int", low=4, high=15),
-        "min_samples_leaf": Choice(kind="int", low=5, high=40, log=True),
+        "min_samples_leaf": Choice(kind="int", low=3, high=40, log=True),
         "learning_rate": Choice(kind="float", low=0.03, high=0.3, log=True),
     }
     grid: Mapping[str, tuple[Parameter, ...]] = {"max_leaf_nodes": (5, 7, 15), "learning_rate": (0.05, 0.1)}

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from telltale.contract.answer import CheckedRow, ChoiceAnswer, Input, RowValue
 from telltale.contract.errors import BundleError
@@ -21,7 +23,30 @@ from telltale.models.row_inputs import RowInputs, Tail
 # Outcomes are learned in logarithms: a cost is judged by ratios. Nothing measured here is smaller than this.
 OUTCOME_FLOOR = 1e-9
 _LARGEST_LOG = 60.0
-SAMPLE_ROWS: Final = "sample_rows"  # some training rows in the order of the plan's columns, in Parts.arrays
+# Some training rows, in Parts.arrays: as the plan's columns, shape (n, columns); what each choice led to as measured, and as
+# predicted by models that had not seen the row's group, both of the shape (n, outcomes, choices) with NaN where there is
+# none; and the number of the group that the row belongs to.
+SAMPLE_ROWS: Final = "sample_rows"
+SAMPLE_MEASURED: Final = "sample_measured"
+SAMPLE_FORETOLD: Final = "sample_foretold"
+SAMPLE_GROUPS: Final = "sample_groups"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PricedRows:
+    """Training rows, and what each choice costs them at some prices.
+
+    Args:
+        rows: as the plan's columns, shape (n, columns).
+        measured: shape (n, choices).
+        foretold: the same as predicted by models that had not seen the row's group.
+        groups: shape (n,).
+    """
+
+    rows: Floats
+    measured: Floats
+    foretold: Floats
+    groups: NDArray[np.int64]
 
 
 @final
@@ -103,19 +128,46 @@ class ChooseRuntime:
         return self._answers(self._inputs.row_tails(rows), [1] * len(rows))
 
     def best_single(self, given: Mapping[str, float | None]) -> str:
-        """The choice of the least mean regret, by prediction, on rows as those of training: for rows that are not looked at.
+        """The choice of the least mean regret on rows as those of training: for rows that are not looked at.
 
         Args:
             given: values that take the place of the training rows' own, by column: the prices of outcomes.
         """
-        rows: list[CheckedRow] = []
-        for row in self.bundle.parts.arrays[SAMPLE_ROWS].tolist():
-            own = {name: None if math.isnan(value) else value for name, value in zip(self.columns, row, strict=True)}
-            own |= given
-            rows.append(([own[name] for name in self.columns], 0.0, None, False))
-        costs = np.array([list(answer.costs.values()) for answer in self.answer_rows(rows)])
+        costs = self.sample(given).measured
         regret = (costs / costs.min(axis=1, keepdims=True)).mean(axis=0)
         return self.choices.names[int(regret.argmin())]
+
+    def sample(self, given: Mapping[str, float | None]) -> PricedRows:
+        """Training rows of which everything is known, at given prices: what a policy may be made and judged by.
+
+        In a bundle from before measured outcomes were kept, predicted ones take their place.
+
+        Args:
+            given: values that take the place of the training rows' own, by column: the prices of outcomes.
+        """
+        arrays = self.bundle.parts.arrays
+        rows = arrays[SAMPLE_ROWS]
+        priced = self._repriced(rows, given)
+        if SAMPLE_MEASURED not in arrays:
+            costs = np.array([list(answer.costs.values()) for answer in self.answer_rows(priced)])
+            return PricedRows(rows=rows, measured=costs, foretold=costs, groups=np.arange(len(rows)))
+        weights = self._weights_of(self._inputs.row_tails(priced))[:, :, None]
+        measured, foretold = ((weights * arrays[name]).sum(axis=1) for name in (SAMPLE_MEASURED, SAMPLE_FORETOLD))
+        known = np.isfinite(measured).all(axis=1) & np.isfinite(foretold).all(axis=1)
+        return PricedRows(
+            rows=rows[known],
+            measured=measured[known],
+            foretold=foretold[known],
+            groups=arrays[SAMPLE_GROUPS][known].astype(np.int64),
+        )
+
+    def _repriced(self, rows: Floats, given: Mapping[str, float | None]) -> list[CheckedRow]:
+        made: list[CheckedRow] = []
+        for row in rows.tolist():
+            own = {name: None if math.isnan(value) else value for name, value in zip(self.columns, row, strict=True)}
+            own |= given
+            made.append(([own[name] for name in self.columns], 0.0, None, False))
+        return made
 
     def answer_frame(self, frame: pl.DataFrame, *, alone: bool = False) -> pl.DataFrame:
         """The choice, its cost, and the cost of each, for every row of a checked frame."""
@@ -163,6 +215,9 @@ class ChooseRuntime:
     def _weights_in(self, done: pl.DataFrame) -> Floats:
         return done.select(self._weights).to_numpy().astype(np.float64)
 
+    def _weights_of(self, tails: Sequence[Tail]) -> Floats:
+        return np.array([[self._inputs.value(tail, name) for name in self._weights] for tail in tails])
+
     def _priced(self, weights: Floats, predicted: Floats) -> Floats:
         """Costs, shape (n, c), of weights (n, o) and of the logarithms (n, learned) of the outcomes to be learned."""
         outcomes = np.repeat(self._known[None], len(weights), axis=0)
@@ -172,7 +227,7 @@ class ChooseRuntime:
     def _answers(self, tails: Sequence[Tail], n_rows: Sequence[int]) -> list[ChoiceAnswer]:
         if not tails:
             return []
-        weights = np.array([[self._inputs.value(tail, name) for name in self._weights] for tail in tails])
+        weights = self._weights_of(tails)
         costs = self._priced(weights, self._model.predict(self._inputs.features(tails)))
         names, unit = self.choices.names, self.choices.unit
         return [

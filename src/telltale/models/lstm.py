@@ -139,9 +139,9 @@ def lstm_graph(scaler: Scaler, weights: Weights, *, sequence: int) -> bytes:
         is_last = layer == n_layers - 1
         draft.add(
             "LSTM",
-            _by_onnx_gates(weights[f"lstm.weight_ih_l{layer}"])[None],
-            _by_onnx_gates(weights[f"lstm.weight_hh_l{layer}"])[None],
-            np.concatenate([_by_onnx_gates(weights[f"lstm.bias_{way}_l{layer}"]) for way in ("ih", "hh")])[None],
+            by_onnx_gates(weights[f"lstm.weight_ih_l{layer}"])[None],
+            by_onnx_gates(weights[f"lstm.weight_hh_l{layer}"])[None],
+            np.concatenate([by_onnx_gates(weights[f"lstm.bias_{way}_l{layer}"]) for way in ("ih", "hh")])[None],
             hidden_size=hidden,
             n_outputs=2 if is_last else 1,
             use=1 if is_last else 0,  # the last step alone, or every step for the layer above
@@ -153,7 +153,7 @@ def lstm_graph(scaler: Scaler, weights: Weights, *, sequence: int) -> bytes:
     return draft.finish()
 
 
-def _by_onnx_gates(stacked: NDArray[np.float32]) -> NDArray[np.float32]:
+def by_onnx_gates(stacked: NDArray[np.float32]) -> NDArray[np.float32]:
     """Gates in, forget, cell, out of torch in the order of ONNX: in, out, forget, cell."""
     gate_in, forget, cell, out = np.split(stacked, 4)
     return np.concatenate([gate_in, out, forget, cell])

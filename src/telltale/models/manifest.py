@@ -6,7 +6,7 @@ import msgspec
 
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Parameter
-from telltale.contract.kinds import Choices, Forecasting, Kind, Ranking, Verification
+from telltale.contract.kinds import Acting, Choices, Forecasting, Kind, Ranking, Similarity, Succession, Verification
 from telltale.contract.plan import Plan
 from telltale.contract.schema import EventSchema
 from telltale.contract.verdict import Verdict
@@ -88,6 +88,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     libraries: dict[str, str]
     calibration: Calibration | None = None
     verification: Verification | None = None
+    similarity: Similarity | None = None
+    succession: Succession | None = None
+    acting: Acting | None = None
 
     @property
     def row_columns(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Choice, Features, Groups, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import GraphScorer
@@ -35,6 +36,7 @@ class Mlp:
     defaults: Mapping[str, Parameter] = {
         "hidden": 64,
         "layers": 2,
+        "dropout": 0.0,
         "epochs": 100,
         "batch_size": 256,
         "learning_rate": 0.001,
@@ -66,7 +68,7 @@ class Mlp:
 
         `augment` 1 adds noise of a twentieth of a standard deviation to a training row, anew whenever it is seen; rows
         kept for validation stay as they are. `device` is "cpu" or "cuda"; only on a CPU does the same seed promise the
-        same parts. `checkpoint_dir` is where each epoch leaves what a stopped training goes on from, `tensorboard_dir`
+        same parts. `dropout` is the share of hidden units that each training step leaves out, below 1. `checkpoint_dir` is where each epoch leaves what a stopped training goes on from, `tensorboard_dir`
         where it leaves its figures for TensorBoard. With `groups`, whole groups validate.
 
         Raises:
@@ -82,7 +84,12 @@ class Mlp:
             where=self.name,
             groups=groups,
         )
-        shape = features.shape[1], int(parameters["hidden"]), int(parameters["layers"])
+        dropout = float(parameters["dropout"])
+        if not 0.0 <= dropout < 1.0:
+            raise UsageError(
+                f"dropout {dropout:g}", where=self.name, mend="Give a share from 0 to 0.9; 0.1 to 0.3 is usual."
+            )
+        shape = features.shape[1], int(parameters["hidden"]), int(parameters["layers"]), dropout
         weights = train_network(
             lambda: mlp_network(*shape), rows, schedule=schedule, parameters=parameters, seed=seed, tell=tell
         )
@@ -93,14 +100,14 @@ class Mlp:
         return GraphScorer(parts, where=self.name)
 
 
-def mlp_network(n_features: int, hidden: int, layers: int) -> Any:
+def mlp_network(n_features: int, hidden: int, layers: int, dropout: float = 0.0) -> Any:
     """The network in torch, without the sigmoid: shape (n, k) to (n, 1)."""
     from torch import nn
 
     widths = [n_features, *[hidden] * layers]
     parts: list[Any] = []
     for before, after in pairwise(widths):
-        parts += [nn.Linear(before, after), nn.ReLU()]
+        parts += [nn.Linear(before, after), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
     return nn.Sequential(*parts, nn.Linear(widths[-1], 1))
 
 

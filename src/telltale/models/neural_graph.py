@@ -48,14 +48,21 @@ class GraphDraft:
 
     def finish(self) -> bytes:
         """The model: `features` of the shape (n, n_columns), `score` of the shape (n, 1) by a sigmoid."""
+        return self._finish("Sigmoid", "score", 1)
+
+    def finish_outcomes(self, n_outcomes: int) -> bytes:
+        """The model: `features` of the shape (n, n_columns), `outcomes` of the shape (n, n_outcomes) as they are."""
+        return self._finish("Identity", "outcomes", n_outcomes)
+
+    def _finish(self, op: str, output: str, n_outputs: int) -> bytes:
         from onnx import TensorProto, helper
 
-        self.nodes.append(helper.make_node("Sigmoid", [self.last], ["score"]))
+        self.nodes.append(helper.make_node(op, [self.last], [output]))
         graph = helper.make_graph(
             self.nodes,
             self.name,
             [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, self.n_columns])],
-            [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [None, n_outputs])],
             self.weights,
         )
         model = helper.make_model(

@@ -24,7 +24,7 @@ from telltale.models.neural_rows import NeuralRows
 from telltale.models.neural_schedule import Schedule
 
 _JITTER: Final = 0.05  # standard deviations
-_ORDER, _NOISE = 1, 2  # streams of random numbers of one seed
+_ORDER, _NOISE, _DROPOUT = 1, 2, 3  # streams of random numbers of one seed
 
 
 def train_network(
@@ -160,8 +160,13 @@ class _Training:
 
     def _epoch(self, epoch: int) -> EpochFigures:
         """Learn from the rows once, and look at those kept for validation."""
+        import torch
+
         learning_rate = float(self.optimiser.param_groups[0]["lr"])
-        train_loss, train_accuracy = self._learn(epoch)
+        # What dropout leaves out is torch's own chance: anew for every epoch, whether or not training was stopped before it.
+        with torch.random.fork_rng(devices=[]):
+            torch.random.manual_seed(int(np.random.default_rng([self.seed, _DROPOUT, epoch]).integers(2**62)))
+            train_loss, train_accuracy = self._learn(epoch)
         val_loss, decided = self._validate()
         return EpochFigures(
             train_loss=train_loss,

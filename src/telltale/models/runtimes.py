@@ -10,14 +10,18 @@ from telltale.models.bundle import Bundle, load_bundle
 from telltale.models.score_runtime import ScoreRuntime
 
 if TYPE_CHECKING:
+    from telltale.models.act_runtime import ActRuntime
     from telltale.models.choose_runtime import ChooseRuntime
     from telltale.models.forecast_runtime import ForecastRuntime
+    from telltale.models.next_runtime import NextRuntime
     from telltale.models.rank_runtime import RankRuntime
     from telltale.models.segment_runtime import SegmentRuntime
+    from telltale.models.similar_runtime import SimilarRuntime
     from telltale.models.verify_runtime import VerifyRuntime
 
 LoadedRuntime: TypeAlias = (
     "ScoreRuntime | ChooseRuntime | SegmentRuntime | RankRuntime | ForecastRuntime | VerifyRuntime"
+    " | SimilarRuntime | NextRuntime | ActRuntime"
 )
 
 
@@ -54,6 +58,18 @@ def runtime_of(bundle: Bundle, *, threshold: float | None = None) -> LoadedRunti
             from telltale.models.verify_runtime import VerifyRuntime
 
             return VerifyRuntime(bundle, threshold=threshold)
+        case "similar":
+            from telltale.models.similar_runtime import SimilarRuntime
+
+            return SimilarRuntime(bundle)
+        case "next":
+            from telltale.models.next_runtime import NextRuntime
+
+            return NextRuntime(bundle)
+        case "act":
+            from telltale.models.act_runtime import ActRuntime
+
+            return ActRuntime(bundle)
 
 
 def load_runtime(

@@ -23,9 +23,13 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Either `prediction_id`, or `app`, `task`, `since` (sent as `from`) and `to`, both ends inclusive, naive times being
     UTC. Without `entity` a span covers every entity. Where several say something of one prediction, the last one
     counts.
+
+    Of a task that acts `outcome` stands in place of `label`: what came of the action, in columns of the task's event. It is
+    stored as such an event, once (`telltale.monitor.outcomes`).
     """
 
-    label: Literal[0, 1]
+    label: Literal[0, 1] | None = None
+    outcome: dict[str, float] | None = None
     prediction_id: Name | None = None
     app: Name | None = None
     task: Name | None = None
@@ -58,8 +62,11 @@ def check_feedbacks(events: Database, feedbacks: Sequence[Feedback], *, actor: s
 
     Raises:
         NotFoundError: no prediction has that id.
-        UsageError: neither a prediction nor a whole span is named, or both are, or the span ends before it begins.
+        UsageError: neither a prediction nor a whole span is named, or both are, or the span ends before it begins; or there is
+            no label.
     """
+    if any(said.label is None or said.outcome is not None for said in feedbacks):
+        raise _unclear("has no label, or an outcome beside it")
     named = [said.prediction_id for said in feedbacks if said.prediction_id is not None]
     places = _places(events, named) if named else {}
     return [
@@ -84,7 +91,7 @@ def _of_span(feedback: Feedback, *, actor: str, now: datetime) -> FeedbackRow:
         entity=feedback.entity,
         from_us=since_us,
         to_us=end_us,
-        label=feedback.label,
+        label=_label(feedback),
         actor=actor,
         at_us=to_us(now),
     )
@@ -175,10 +182,15 @@ def _of_prediction(
         entity=None,
         from_us=None,
         to_us=None,
-        label=feedback.label,
+        label=_label(feedback),
         actor=actor,
         at_us=to_us(now),
     )
+
+
+def _label(feedback: Feedback) -> int:
+    assert feedback.label is not None, "checked before"
+    return feedback.label
 
 
 def _utc_us(at: datetime) -> int:

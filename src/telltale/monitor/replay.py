@@ -16,6 +16,7 @@ import msgspec
 
 from telltale.contract.answer import Answer, CheckedRow, Input, QueryRuntime, RowRuntime, ScoreAnswer
 from telltale.contract.app import Task
+from telltale.contract.kinds import LEARNING_KINDS
 from telltale.models.runtimes import LoadedRuntime
 from telltale.monitor.logged_answers import LoggedAnswer, read_logged, stored_window
 from telltale.storage.database import Database
@@ -27,6 +28,7 @@ _MOST_TOLD: Final = 20
 _SENT_WHOLE: Final = "the window was sent with the request, and is not stored"
 _CAME_LATER: Final = "rows of the window were stored later, or are gone"
 _PROFILE: Final = "the profile it was compared with is not logged, and may have moved on"
+_LEARNED: Final = "the version went on learning, and what it knew then is not kept"
 _OTHER_COLUMNS: Final = "what is logged lacks columns of the version"
 
 
@@ -140,7 +142,10 @@ def _answered(at_work: _Replayed, part: Sequence[LoggedAnswer]) -> Iterator[tupl
     if at_work.task.kind == "verify":
         yield from ((logged, _PROFILE) for logged in part)
         return
-    if at_work.task.kind in {"rank", "forecast"}:
+    if at_work.task.kind in LEARNING_KINDS:
+        yield from ((logged, _LEARNED) for logged in part)
+        return
+    if at_work.task.kind in {"rank", "forecast", "next"}:
         asks: QueryRuntime = at_work.runtime  # type: ignore[assignment]  # the kind says so
         queries = [msgspec.convert(logged.asked, asks.query) for logged in part]
         yield from zip(part, asks.ask(queries), strict=True)

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
+from telltale.registry.learned import forget_learned
 from telltale.storage.tables import EVENTS, quarantine
 
 # Tables with an index on app, kind of row, and entity; and the column that says the kind.
@@ -45,6 +46,8 @@ def remove_rows(connection: Connection, entity: str, app: str | None) -> dict[st
                 removed[name] += connection.execute(delete(table).where(theirs)).rowcount
     removed["quarantine"] = _remove_set_aside(connection, entity, app)
     removed["idempotency"] = _unname_answers(connection, entity)
+    # What versions learned from these rows cannot be told from what they learned from others: it is learned again.
+    removed["learned"] = forget_learned(connection, app) if removed["event"] else 0
     return removed
 
 

@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -34,6 +34,7 @@ class Desk:
         rollback: whether a version that does harm is taken away by itself; "dry-run" and "off" only say that it would be,
             in the log and in the release.
         drift_limit: the classic rule for drift, on the mean PSI, in place of the calibrated one.
+        memory: what a duty would have to find again at every turn, under its name; nothing that must not be lost.
     """
 
     folder: Folder
@@ -41,6 +42,7 @@ class Desk:
     alarm_sinks: tuple[Sink, ...] = (LOG,)
     rollback: AutoRollback = "on"
     drift_limit: float | None = None
+    memory: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @cached_property
     def registry(self) -> Registry:

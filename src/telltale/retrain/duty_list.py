@@ -5,6 +5,8 @@ from typing import Final
 from telltale.retrain.alarm_duties import deliver_alarms, watch_days, watch_service
 from telltale.retrain.drift_duties import check_drift, replay_sample, summarise_predictions
 from telltale.retrain.duties import Duty
+from telltale.retrain.learning import EVERY_S as LEARNING_EVERY_S
+from telltale.retrain.learning import learn
 from telltale.retrain.release.controller import EVERY_S, control_releases
 from telltale.retrain.triggers import ask_for_retraining
 from telltale.retrain.weekly_report import report_weekly
@@ -18,5 +20,6 @@ DUTIES: Final[tuple[Duty, ...]] = (
     Duty(name="drift", every_s=3_600.0, do=check_drift),
     Duty(name="replay", every_s=3_600.0, do=replay_sample),
     Duty(name="retraining", every_s=60.0, do=ask_for_retraining),
+    Duty(name="learning", every_s=LEARNING_EVERY_S, do=learn, is_urgent=True),
     Duty(name="weekly_report", every_s=3_600.0, do=report_weekly),
 )

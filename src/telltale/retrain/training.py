@@ -97,6 +97,7 @@ def train_and_register(
                 "n_held_out": rows.held_out.height,
                 "columns": list(rows.columns),
                 "targets": targets_document(manifest.verdict),
+                "seconds": round(time.perf_counter() - started, 3),
             },
             actor=actor,
             now=datetime.now(UTC),

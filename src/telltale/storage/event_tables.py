@@ -1,4 +1,4 @@
-"""The tables of `events.db`: events, predictions and what was said of them, what is known of whoever is verified."""
+"""The tables of `events.db`: events, predictions and what was said of them, profiles, and what versions learned."""
 
 from sqlalchemy import (
     BigInteger,
@@ -178,4 +178,19 @@ confidence = Table(
     Column("confidence", Integer, nullable=False),
     Column("answer", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+)
+
+learned = Table(
+    "learned",
+    EVENTS,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("n_rows", Integer, nullable=False),
+    Column("upto_id", Integer, nullable=False),
+    Column("made_us", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
 )

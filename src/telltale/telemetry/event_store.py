@@ -111,7 +111,7 @@ class EventStore:
         if limit is not None:
             sql += " ORDER BY at_us DESC, id DESC LIMIT ?"
             parameters.append(limit)
-        return _checked(self._events.fetch(sql, parameters), names, event, where=f"{app}/{event.name}")
+        return checked_rows(self._events.fetch(sql, parameters), names, event, where=f"{app}/{event.name}")
 
     def window(
         self, app: str, event: str, entity: str, *, n: int, until: datetime | None = None, key: str = _LAST_KEY
@@ -175,9 +175,10 @@ def write_quarantine(connection: Connection, origin: Origin, rows: Sequence[Quar
     )
 
 
-def _checked(
+def checked_rows(
     rows: list[tuple[object, ...]], columns: tuple[str, ...], event: EventSchema, *, where: str
 ) -> pl.DataFrame:
+    """Rows of the event table (id, entity, time, label, key, values) as a checked frame. Raises SchemaError."""
     if not rows:
         return empty_frame(columns, schema=event)
     stored = pl.DataFrame(

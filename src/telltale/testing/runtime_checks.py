@@ -21,11 +21,14 @@ from telltale.features.frame import run_plan
 from telltale.features.window import CompiledPlan
 from telltale.telemetry.frames import TIME
 from telltale.telemetry.times import show_time
+from telltale.testing.act_checks import ACT_CHECKS
 from telltale.testing.bundle_checks import BUNDLE_CHECKS, RuntimeCheck
+from telltale.testing.next_checks import NEXT_CHECKS
 from telltale.testing.query_checks import FORECAST_CHECKS, QUERY_CHECKS, RANK_CHECKS
 from telltale.testing.refusals import assert_refused
 from telltale.testing.row_checks import ROW_CHECKS, check_rows_alone_in_a_frame_are_answered_as_single_rows
 from telltale.testing.samples import disturbed, epoch_s, known_labels, last_value_scores, two_entities, windows
+from telltale.testing.similar_checks import SIMILAR_CHECKS
 from telltale.testing.streams import assert_bounded
 from telltale.testing.trained_task import TrainedTask
 from telltale.testing.verify_checks import VERIFY_CHECKS
@@ -251,6 +254,9 @@ RUNTIME_SUITES: Final[dict[str, tuple[RuntimeCheck, ...]]] = {
     "rank": (*QUERY_CHECKS, *RANK_CHECKS, *BUNDLE_CHECKS),
     "forecast": (*QUERY_CHECKS, *FORECAST_CHECKS, *BUNDLE_CHECKS),
     "verify": (*VERIFY_CHECKS, *BUNDLE_CHECKS),
+    "act": (*ACT_CHECKS, *BUNDLE_CHECKS),
+    "similar": (*SIMILAR_CHECKS, *BUNDLE_CHECKS),
+    "next": (*NEXT_CHECKS, *BUNDLE_CHECKS),
 }
 
 

@@ -8,9 +8,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from telltale.contract.app import App, Task
-from telltale.contract.estimator import AnyEstimator, Parameter, Parts, Scores, Tell
+from telltale.contract.estimator import AnyEstimator, Choice, Parameter, Parts, Scores, Tell
+from telltale.contract.kinds import Choices
 from telltale.contract.plan import Plan
 from telltale.contract.verdict import Measured, Verdict
+from telltale.evaluate.choice_classes import ChoiceClasses
 from telltale.evaluate.metrics import DetectionResult
 from telltale.models.manifest import Calibration, OperatingPoint
 
@@ -21,7 +23,8 @@ Progress = Callable[[str, int, int], None]  # what, done, of how many
 class TrainingChoices:
     """What a person may choose; everything else follows from the task and the rows.
 
-    `contamination` and `device` are for models that have such a parameter; the others do without.
+    `contamination` and `device` are for models that have such a parameter; the others do without. `search_space` takes the
+    place of the model's own in a search; `study` is the file of trials that a search goes on from ("" for none).
     """
 
     estimator: str = ""
@@ -31,6 +34,8 @@ class TrainingChoices:
     seed: int = 0
     n_trials: int = 0
     grid_search: bool = False
+    search_space: dict[str, Choice] = field(default_factory=dict)
+    study: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +79,10 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A fitted version before it is judged. `parameters` are those fitted with, after any search."""
+    """A fitted version before it is judged.
+
+    `parameters` are those fitted with, after any search; `choices` what a version that chooses has to choose from.
+    """
 
     parts: Parts
     parameters: dict[str, Parameter]
@@ -82,6 +90,7 @@ class Fitted:
     threshold: float | None = None
     operating_point: OperatingPoint | None = None
     left_out: LeftOut | None = None
+    choices: Choices | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +117,7 @@ class Judged:
         result: counts and curves of a task that scores.
         calibration: how often each score was positive, of a task that scores.
         tried: what was verified, of a task that verifies.
+        classes: choices as classes, of a task that chooses: by the scenario, "" for the rows' own prices.
     """
 
     verdict: Verdict
@@ -115,3 +125,4 @@ class Judged:
     result: DetectionResult | None = None
     calibration: Calibration | None = None
     tried: Tried | None = None
+    classes: Mapping[str, ChoiceClasses] = field(default_factory=dict)

@@ -57,6 +57,18 @@ def training_of(kind: Kind) -> KindTraining:
             from telltale.train.verify import fit_verify, judge_verify
 
             return KindTraining(fit=fit_verify, judge=judge_verify, leads="eer_global", more_is_better=False)
+        case "similar":
+            from telltale.train.similar import fit_similar, judge_similar
+
+            return KindTraining(fit=fit_similar, judge=judge_similar, leads="recall_5")
+        case "next":
+            from telltale.train.next import fit_next, judge_next
+
+            return KindTraining(fit=fit_next, judge=judge_next, leads="hit_ratio")
+        case "act":
+            from telltale.train.act import fit_act, judge_act
+
+            return KindTraining(fit=fit_act, judge=judge_act, leads="value_dr")
 
 
 def judge_version(task: Task, runtime: Any, frame: pl.DataFrame) -> Judged:

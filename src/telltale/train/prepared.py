@@ -154,14 +154,12 @@ def fit_on(
     return estimator.fit(features, labels=labels, parameters=parameters, seed=seed, tell=tell)
 
 
-def left_out_scores(
-    estimator: Estimator, prepared: Prepared, parameters: Parameters, *, seed: int, tell: Tell = silent
+def scores_without(
+    estimator: Estimator, prepared: Prepared, fold: Fold, parameters: Parameters, *, seed: int
 ) -> Scores:
-    """A score for every row that a fold left out, by a plan and model fitted on the other folds; NaN for the others."""
-    scores = np.full(len(prepared.features), np.nan)
-    for fold, scorer in _without_folds(estimator, prepared, parameters, seed=seed, tell=tell):
-        scores[~fold.fitted_on] = scorer.score(fold.features[~fold.fitted_on])
-    return scores
+    """Scores of a fold's rows, in their order, by a plan and model fitted on the other folds."""
+    parts = fit_on(estimator, fold, prepared, parameters, seed=seed, rows=fold.fitted_on)
+    return estimator.load(parts).score(fold.features[~fold.fitted_on])
 
 
 def left_out(

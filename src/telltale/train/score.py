@@ -27,7 +27,8 @@ from telltale.telemetry.frames import ENTITY, TIME
 from telltale.train.calibration import calibrate
 from telltale.train.fitted import FitRequest, Fitted, Judged, LeftOut
 from telltale.train.prepared import Prepared, fit_on, labels_of, left_out, prepare
-from telltale.train.search import search
+from telltale.train.score_objective import ScoreObjective
+from telltale.train.search import is_searched, search
 from telltale.train.split import N_FOLDS
 from telltale.train.threshold import threshold_from_labels, threshold_from_share, threshold_from_tail
 
@@ -58,9 +59,11 @@ def fit_score(request: FitRequest) -> Fitted:
         request.columns,
         progress=request.progress,
         sequence=int(request.parameters.get("sequence", 1)),
-        n_folds=0 if is_given and not (choices.n_trials or choices.grid_search) else n_folds,
+        n_folds=0 if is_given and not is_searched(request) else n_folds,
     )
-    parameters = search(request, prepared)
+    parameters = request.parameters
+    if is_searched(request):
+        parameters = search(request, ScoreObjective(estimator, prepared))  # type: ignore[arg-type]  # it scores
     return _fit(request, prepared, parameters)
 
 

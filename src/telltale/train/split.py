@@ -95,24 +95,24 @@ def _hold_out_ends(frame: pl.DataFrame, split: LastOfEach) -> tuple[pl.DataFrame
     return train, out
 
 
-def folds(frame: pl.DataFrame, split: Split) -> NDArray[np.int64]:
-    """The fold, 0 to 3, of each row: whole days, or whole entities, in turn, so that no row has its like in training."""
+def folds(frame: pl.DataFrame, split: Split, *, n_folds: int = N_FOLDS) -> NDArray[np.int64]:
+    """The fold of each row, from 0: whole days, or whole entities, in turn, so that no row has its like in training."""
     if isinstance(split, ByEntity):
-        fold_of = {name: _hash_of(name)[-1] % N_FOLDS for name in frame[ENTITY].unique()}
-        if set(fold_of.values()) == set(range(N_FOLDS)):
+        fold_of = {name: _hash_of(name)[-1] % n_folds for name in frame[ENTITY].unique()}
+        if set(fold_of.values()) == set(range(n_folds)):
             return np.array([fold_of[name] for name in frame[ENTITY]], dtype=np.int64)
-    return _day_folds(frame)
+    return _day_folds(frame, n_folds)
 
 
-def _day_folds(frame: pl.DataFrame) -> NDArray[np.int64]:
+def _day_folds(frame: pl.DataFrame, n_folds: int) -> NDArray[np.int64]:
     if frame[TIME].null_count() == 0:
         day = (frame[TIME].dt.epoch("us").to_numpy() / 1e6 + MONDAY_OFFSET_S) // DAY_S
         # Days that have rows, counted: a file with every fourth day alone would else be one fold.
         number: NDArray[np.int64] = np.unique(day, return_inverse=True)[1].astype(np.int64)
-        if number.max() >= N_FOLDS - 1:
-            return number % N_FOLDS
+        if number.max() >= n_folds - 1:
+            return number % n_folds
     n = frame.height
-    return np.arange(n) * (N_FOLDS * _RUNS_PER_FOLD) // n % N_FOLDS
+    return np.arange(n) * (n_folds * _RUNS_PER_FOLD) // n % n_folds
 
 
 def _hash_of(name: str) -> bytes:

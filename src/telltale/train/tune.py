@@ -1,132 +1,174 @@
-"""Tuning: parameters chosen on training rows alone, by average precision over rows left out of each fit.
+"""Tuning: parameters chosen on training rows alone, by what they are worth on rows left out of each fit.
 
 Among many trials the best one is partly lucky. It is fitted once more under another seed, beside the parameters tuned
 from, and takes their place only where it is still better, by more than the gain's standard error over resampled rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.errors import UsageError
-from telltale.contract.estimator import Choice, Estimator, Parameter, Scores
-from telltale.evaluate.metrics import average_precision
+from telltale.contract.estimator import Choice, Parameter
 from telltale.train.fitted import Progress
-from telltale.train.prepared import Prepared, left_out_scores
 
 if TYPE_CHECKING:
     import optuna
 
-_RESAMPLES = 100
+_RESAMPLES: Final = 100
+# A trial is given up where, on the folds so far, it is worth less than the middle one of at least so many others.
+_PRUNED_AFTER: Final = 5
+
+
+class Objective(Protocol):
+    """What parameters are tried on: the training rows in folds, each left out of a fit once."""
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        ...
+
+    def try_fold(self, parameters: Mapping[str, Parameter], fold: int, *, seed: int) -> Any:
+        """What came of a fit without a fold, on that fold."""
+        ...
+
+    def worth(self, tried: Sequence[Any]) -> float:
+        """What that is worth, of one fold or several; HIGHER is better."""
+        ...
+
+    def gains(self, old: Sequence[Any], new: Sequence[Any], *, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        """How much more the new is worth than the old, on each of `n` resamples of the rows; fewer where one says nothing."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One set of parameters, the scores of the labelled rows left out, and what they are worth."""
+    """One set of parameters, and what it is worth on left-out rows."""
 
     parameters: dict[str, Parameter]
-    scores: Scores
-    average_precision: float
+    worth: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Where trials are kept, so that a search that was cut off goes on from there.
+
+    Args:
+        path: a file (SQLite); "" for memory.
+        name: says what was tried on what: another model, other rows or another space is another study.
+    """
+
+    path: str = ""
+    name: str = ""
 
 
 def grid_search(
-    estimator: Estimator, prepared: Prepared, base: Mapping[str, Parameter], *, seed: int, progress: Progress
+    objective: Objective,
+    grid: Mapping[str, tuple[Parameter, ...]],
+    base: Mapping[str, Parameter],
+    *,
+    seed: int,
+    progress: Progress,
 ) -> Trial:
-    """Try every combination of the estimator's grid; the best, or `base` where none is clearly better.
-
-    Raises:
-        UsageError: no row is labelled.
-    """
-    first = best = _try(estimator, prepared, dict(base), seed=seed)
-    combinations = list(_combinations(estimator.grid))
+    """Try every combination of a grid; the best, or `base` where none is clearly better."""
+    first = best = _try(objective, dict(base), seed=seed)
+    combinations = list(_combinations(grid))
     for done, combination in enumerate(combinations):
         progress("grid search", done, len(combinations))
-        best = _better(best, _try(estimator, prepared, {**base, **combination}, seed=seed))
+        trial = _try(objective, {**base, **combination}, seed=seed)
+        best = trial if trial.worth > best.worth else best
     progress("grid search", len(combinations), len(combinations))
-    return _clearly_better(estimator, prepared, first, best, seed=seed)
+    return _clearly_better(objective, first, best, seed=seed)
 
 
 def tune(
-    estimator: Estimator,
-    prepared: Prepared,
+    objective: Objective,
+    space: Mapping[str, Choice],
     base: Mapping[str, Parameter],
     *,
     n_trials: int,
     seed: int,
     progress: Progress,
+    study: Study = Study(),
 ) -> Trial:
-    """Search the estimator's space with Optuna's tree-structured Parzen estimator, `base` tried first.
+    """Search a space with Optuna's tree-structured Parzen estimator, `base` first; hopeless trials are given up fold by fold.
+
+    With a study of a file, trials made before count: so many in all are made.
 
     Raises:
-        UsageError: fewer than one trial is asked for, or no row is labelled.
+        UsageError: fewer than one trial is asked for, or a value of `base` lies outside its range.
 
     References:
-        Akiba et al., "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019.
+        Akiba et al., "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD 2019. Pruning by the median:
+        Golovin et al., "Google Vizier", KDD 2017.
     """
     if n_trials < 1:
         raise UsageError(f"{n_trials} trials", where="tune", mend="Ask for at least one.")
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    study.enqueue_trial({name: base[name] for name in estimator.search_space})
-    first = best = _try(estimator, prepared, dict(base), seed=seed)
-    for done in range(n_trials):
+    found = optuna.create_study(
+        direction="maximize",
+        study_name=study.name or None,
+        storage=f"sqlite:///{study.path}" if study.path else None,
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_PRUNED_AFTER),
+    )
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    n_before = len(found.get_trials(deepcopy=False, states=ended))
+    # Another seed where it goes on, or it would suggest what it suggested before.
+    found.sampler = optuna.samplers.TPESampler(seed=seed + n_before)
+    if not n_before:
+        found.enqueue_trial({name: base[name] for name in space})
+    for done in range(n_before, n_trials):
         progress("tuning", done, n_trials)
-        asked = study.ask()
-        tried = {name: _suggest(asked, name, choice) for name, choice in estimator.search_space.items()}
-        trial = first if done == 0 else _try(estimator, prepared, {**base, **tried}, seed=seed)
-        study.tell(asked, trial.average_precision)
-        best = _better(best, trial)
+        _make_trial(found, objective, space, base, seed=seed)
     progress("tuning", n_trials, n_trials)
-    return _clearly_better(estimator, prepared, first, best, seed=seed)
+    best = Trial(parameters={**base, **found.best_trial.params}, worth=float(found.best_value))
+    return _clearly_better(objective, _try(objective, dict(base), seed=seed), best, seed=seed)
 
 
-def _try(estimator: Estimator, prepared: Prepared, parameters: dict[str, Parameter], *, seed: int) -> Trial:
-    labels = _known_labels(prepared)
-    scores = left_out_scores(estimator, prepared, parameters, seed=seed)[_known(prepared)]
-    return Trial(parameters=parameters, scores=scores, average_precision=average_precision(labels, scores))
+def _make_trial(
+    found: "optuna.Study",
+    objective: Objective,
+    space: Mapping[str, Choice],
+    base: Mapping[str, Parameter],
+    *,
+    seed: int,
+) -> None:
+    import optuna
+
+    asked = found.ask()
+    parameters = {**base, **{name: _suggest(asked, name, choice) for name, choice in space.items()}}
+    tried: list[Any] = []
+    for fold in range(objective.n_folds):
+        tried.append(objective.try_fold(parameters, fold, seed=seed))
+        asked.report(objective.worth(tried), fold)
+        if fold + 1 < objective.n_folds and asked.should_prune():
+            found.tell(asked, state=optuna.trial.TrialState.PRUNED)
+            return
+    found.tell(asked, objective.worth(tried))
 
 
-def _better(one: Trial, other: Trial) -> Trial:
-    return other if other.average_precision > one.average_precision else one
+def _try(objective: Objective, parameters: dict[str, Parameter], *, seed: int) -> Trial:
+    return Trial(parameters=parameters, worth=objective.worth(_all(objective, parameters, seed=seed)))
 
 
-def _clearly_better(estimator: Estimator, prepared: Prepared, first: Trial, best: Trial, *, seed: int) -> Trial:
+def _all(objective: Objective, parameters: Mapping[str, Parameter], *, seed: int) -> list[Any]:
+    return [objective.try_fold(parameters, fold, seed=seed) for fold in range(objective.n_folds)]
+
+
+def _clearly_better(objective: Objective, first: Trial, best: Trial, *, seed: int) -> Trial:
     """`best` where it is clearly better than `first` under a seed that had no part in choosing it."""
     if best.parameters == first.parameters:
         return first
-    old, new = (_try(estimator, prepared, trial.parameters, seed=seed + 1).scores for trial in (first, best))
-    labels = _known_labels(prepared)
-    rng = np.random.default_rng(seed)
-    gains = []
-    for _ in range(_RESAMPLES):
-        rows = rng.integers(0, len(labels), len(labels))
-        if (labels[rows] == 1).any():
-            drawn = labels[rows]
-            gains.append(average_precision(drawn, new[rows]) - average_precision(drawn, old[rows]))
+    old, new = (_all(objective, trial.parameters, seed=seed + 1) for trial in (first, best))
+    gains = objective.gains(old, new, rng=np.random.default_rng(seed), n=_RESAMPLES)
     return best if np.mean(gains) > np.std(gains) else first
-
-
-def _known(prepared: Prepared) -> NDArray[np.bool_]:
-    labels = prepared.labels
-    if labels is None or not (labels == 1).any() or not (labels == 0).any():
-        raise UsageError(
-            "tuning needs rows labelled 0 and rows labelled 1",
-            where="tune",
-            mend="Add the label column to the data, or train without --tune and --grid-search.",
-        )
-    return labels >= 0
-
-
-def _known_labels(prepared: Prepared) -> NDArray[np.int8]:
-    known = _known(prepared)
-    assert prepared.labels is not None  # _known has looked
-    return prepared.labels[known]
 
 
 def _combinations(grid: Mapping[str, tuple[Parameter, ...]]) -> Iterator[dict[str, Parameter]]:
@@ -135,6 +177,10 @@ def _combinations(grid: Mapping[str, tuple[Parameter, ...]]) -> Iterator[dict[st
 
 
 def _suggest(trial: "optuna.Trial", name: str, choice: Choice) -> Parameter:
-    if choice.kind == "int":
-        return trial.suggest_int(name, int(choice.low), int(choice.high), log=choice.log)
-    return trial.suggest_float(name, choice.low, choice.high, log=choice.log)
+    match choice.kind:
+        case "int":
+            return trial.suggest_int(name, int(choice.low), int(choice.high), log=choice.log)
+        case "float":
+            return trial.suggest_float(name, choice.low, choice.high, log=choice.log)
+        case "category":
+            return trial.suggest_categorical(name, choice.values)  # type: ignore[return-value]  # one of the values

@@ -9,8 +9,8 @@ import pytest
 
 from telltale.apps.pakit.codecs import codecs, measure_codecs
 from telltale.apps.pakit.collect import BLOCKS_PER_FILE, collect_blocks
-from telltale.apps.pakit.schema import BLOCK, BLOCK_BYTES, MEASURED_CODECS
-from telltale.contract.errors import NotFoundError
+from telltale.apps.pakit.schema import BLOCK, BLOCK_BYTES, CODECS, MEASURED_CODECS
+from telltale.contract.errors import NotFoundError, UsageError
 from telltale.telemetry.frames import ENTITY
 from telltale.telemetry.raw_rows import rows_from_objects
 from telltale.telemetry.validate import check_rows
@@ -32,6 +32,25 @@ def test_every_codec_of_the_schema_is_measured_in_its_columns() -> None:
     assert found.keys() == names
     assert names <= {column.name for column in BLOCK.columns}
     assert all(value > 0 for value in found.values())
+
+
+def test_of_a_share_every_codec_is_measured_and_of_the_others_the_one_that_was_drawn(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number}").write_bytes(SECRET * (number + 1))
+
+    rows = list(collect_blocks(str(tmp_path), None, measured_percent=30, seed=1))
+
+    counts = [sum(f"{codec}_ratio" in row for codec in MEASURED_CODECS) for row in rows]
+    n_whole = counts.count(len(MEASURED_CODECS))
+    assert 4 <= n_whole <= 20
+    assert set(counts) == {0, 1, len(MEASURED_CODECS)}
+    assert len({row["compression_algorithm"] for row in rows}) > 5
+    for row in rows:
+        assert row["propensity"] == 1 / len(CODECS)
+        assert row["compression_ratio"] == row.get(f"{row['compression_algorithm']}_ratio", 1.0)
+    assert check_rows(BLOCK, rows_from_objects(rows), require_time=True).quarantined == ()
+    with pytest.raises(UsageError, match="0 to 100"):
+        collect_blocks(str(tmp_path), None, measured_percent=101)
 
 
 def test_ratios_are_compressed_over_original() -> None:

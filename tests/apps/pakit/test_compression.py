@@ -8,7 +8,8 @@ import pytest
 
 from telltale.apps.pakit import APP, COMPRESSION_TASK
 from telltale.apps.pakit.features import derive_plan
-from telltale.apps.pakit.schema import MEASURED_CODECS
+from telltale.apps.pakit.schema import MEASURED_CODECS, TRIALS
+from telltale.apps.pakit.statistics import STATISTICS
 from telltale.contract.errors import NotEnoughDataError
 from telltale.contract.simulation import Simulation
 from telltale.features.frame import feature_matrix
@@ -123,5 +124,33 @@ def test_blocks_of_which_nothing_was_measured_are_nothing_to_learn_from(tmp_path
     names = [name for name in checked.columns if name.endswith(("_ratio", "_per_mb"))]
     frame = checked.frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in names)
 
-    with pytest.raises(NotEnoughDataError, match="was measured on 0 rows"):
+    with pytest.raises(NotEnoughDataError, match="lz4 on 0, snappy on 0"):
         trained(TrainingRows(kind="file", train=frame, held_out=frame[:0], columns=checked.columns), tmp_path)
+
+
+def test_a_version_is_judged_at_three_bandwidths_beside_its_own(runtime: ChooseRuntime) -> None:
+    rows = blocks(seed=1).frame
+
+    judged = judge_choose(COMPRESSION_TASK, runtime, rows)
+
+    assert judged.metrics["regret_at_100MBs"] == judged.metrics["regret"]  # which is where a block does not say
+    fast = judge_choose(COMPRESSION_TASK, runtime, rows.with_columns(pl.lit(500.0).alias("bandwidth_mb_s")))
+    assert (
+        judged.metrics["accuracy_clear_at_500MBs"] == fast.metrics["accuracy_clear"] != judged.metrics["accuracy_clear"]
+    )
+    assert judged.metrics["accuracy_clear_at_500MBs"].value > judged.metrics["majority_accuracy_at_500MBs"].value
+    assert set(judged.classes) == {"", "20MBs", "100MBs", "500MBs"}
+    counted = sum(map(sum, judged.classes["500MBs"].confusion_matrix))
+    assert counted == judged.metrics["accuracy_clear_at_500MBs"].n
+
+
+def test_rows_without_trials_are_learned_from_by_all_nine_statistics() -> None:
+    checked = blocks(seed=0, n_rows=200)
+    old = checked.frame.drop(TRIALS)
+
+    plan = derive_plan(old, tuple(name for name in checked.columns if name not in TRIALS))
+    new = derive_plan(checked.frame, checked.columns)
+
+    assert {f"{name}_filled" for name in STATISTICS} < set(plan.features)
+    assert not {f"{name}_log" for name in TRIALS} & set(plan.features)
+    assert {f"{name}_log" for name in TRIALS} < set(new.features)

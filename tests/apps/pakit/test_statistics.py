@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.apps.pakit.schema import BLOCK
-from telltale.apps.pakit.statistics import STATISTICS, block_statistics
+from telltale.apps.pakit.statistics import STATISTICS, block_statistics, byte_statistics
 
 
 def statistics(block: bytes) -> dict[str, float]:
@@ -77,3 +77,8 @@ def test_zeros_numbers_in_columns_and_noise_are_told_apart() -> None:
 def test_a_block_without_a_byte_is_refused() -> None:
     with pytest.raises(ValueError, match="no byte"):
         block_statistics([b"a", b""])
+
+
+@given(block=st.binary(min_size=1, max_size=5_000))
+def test_three_of_them_are_the_same_by_the_quick_way(block: bytes) -> None:
+    assert byte_statistics(block) == pytest.approx(tuple(block_statistics([block])[0][:3]))

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from telltale.retrain.jobs import BY_HAND
+
 
 def test_a_job_asked_for_twice_is_the_one_that_waits(shop: Any) -> None:
     first = shop.post("/v1/jobs", {"app": "shop", "task": "next", "reason": "new items"})
@@ -78,3 +80,15 @@ def test_a_schedule_run_by_hand_queues_each_of_its_tasks(shop: Any) -> None:
     assert [(job["task"], job["state"]) for job in answer.json()] == [
         ("habits", "queued"), ("next", "queued"), ("trend", "queued"),
     ]  # fmt: skip
+
+
+def test_a_job_waits_by_the_priority_that_it_was_asked_for_with(shop: Any) -> None:
+    def ask(**more: object) -> Any:
+        return shop.post("/v1/jobs", {"app": "shop", "task": "trend", **more})
+
+    assert ask().json()["priority"] == BY_HAND
+    assert ask(priority=90).json()["priority"] == 90, "who asks again may be in more of a hurry"
+    assert ask(priority=3).json()["priority"] == 90
+    for wrong in (-1, 101, 1.5, "high"):
+        answer = ask(priority=wrong)
+        assert (answer.status_code, "priority" in answer.text) == (400, True), answer.text

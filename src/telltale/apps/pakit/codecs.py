@@ -1,13 +1,14 @@
 """Every codec on one block: how small, how long to write, how long to read. Measured, on this machine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, partial
 from statistics import median
 from typing import Any, Final
 
 from telltale.apps.pakit.schema import MEASURED_CODECS
+from telltale.apps.pakit.transforms import differences, shuffled, summed, unshuffled
 from telltale.contract.errors import UsageError
 
 BROTLI_QUALITY: Final = 5
@@ -42,12 +43,34 @@ def codecs() -> dict[str, Codec]:
         "snappy": Codec(cramjam.snappy.compress_raw, cramjam.snappy.decompress_raw),
         **zstd,
         "brotli": Codec(partial(cramjam.brotli.compress, level=BROTLI_QUALITY), cramjam.brotli.decompress),
+        **{f"shuffle{width}_zstd_1": _after(zstd["zstd_1"], _shuffle(width)) for width in (2, 4)},
+        "delta2_zstd_1": _after(zstd["zstd_1"], _delta(2)),
     }
     return {name: found[name] for name in MEASURED_CODECS}
 
 
-def measure_codecs(block: bytes, *, n_runs: int = 5) -> dict[str, float]:
-    """Ratio, write and read time of every codec on one block, in the columns of `pakit/block`.
+def _after(codec: Codec, transform: Codec) -> Codec:
+    """A codec that is given what a transform made of the block."""
+    return Codec(
+        compress=lambda block: codec.compress(transform.compress(block)),
+        restore=lambda packed: transform.restore(codec.restore(packed)),
+    )
+
+
+def _shuffle(width: int) -> Codec:
+    return Codec(partial(shuffled, width=width), partial(unshuffled, width=width))
+
+
+def _delta(width: int) -> Codec:
+    """Differences of numbers, then shuffled: what is left of a number that moves slowly is in its low bytes."""
+    return Codec(
+        compress=lambda block: shuffled(differences(block, width), width),
+        restore=lambda packed: summed(unshuffled(packed, width), width),
+    )
+
+
+def measure_codecs(block: bytes, *, n_runs: int = 5, of: Collection[str] = MEASURED_CODECS) -> dict[str, float]:
+    """Ratio, write and read time of codecs on one block, in the columns of `pakit/block`.
 
     Times are medians: a single run is mostly noise. Runs go in rounds over all codecs, so that a moment when the machine
     was busy touches one run of each; before them each codec runs once untimed. Caches are warm, as they are for a block
@@ -56,12 +79,13 @@ def measure_codecs(block: bytes, *, n_runs: int = 5) -> dict[str, float]:
     Args:
         block: not empty.
         n_runs: of each.
+        of: which codecs.
 
     Raises:
         UsageError: the library is not installed.
         RuntimeError: a codec did not give the block back.
     """
-    chosen = codecs()
+    chosen = {name: codec for name, codec in codecs().items() if name in of}
     packed = {name: codec.compress(block) for name, codec in chosen.items()}
     for name, codec in chosen.items():
         if bytes(codec.restore(packed[name])) != block:

@@ -1,32 +1,34 @@
-"""How a store asks: one decision for a run of blocks of an object, and none where deciding would cost more than it wins."""
+"""How a store asks: one decision for a run of blocks of an object, and none where deciding would cost more than it saves."""
 
 from collections.abc import Sequence
 from typing import Final, final
 
-from telltale.apps.pakit.features import DEFAULT_BANDWIDTH_MB_S
-from telltale.apps.pakit.schema import BLOCK_BYTES
-from telltale.apps.pakit.statistics import STATISTICS, block_statistics
+from telltale.apps.pakit.schema import TRIALS, TRIED_CODECS
+from telltale.apps.pakit.statistics import STATISTICS, block_statistics, byte_statistics
+from telltale.apps.pakit.strategy import LEAST_BYTES, RUN_BYTES, VANISHING_RATIO, Way, best_strategy
+from telltale.apps.pakit.trials import trial_ratios
 from telltale.contract.answer import CheckedRow, ChoiceAnswer
+from telltale.models.choice_tree import leaf_of
 from telltale.models.choose_runtime import ChooseRuntime
 
-# What a decision takes, in seconds, about: statistics of a block, plan, model, all in Python on one core.
-_DECISION_S: Final = 1.4e-4
-# Deciding may take this share of the time that sending the run takes. Of shares from .002 to .1, and of one, two and four
-# blocks looked at, this share and one block had the least regret on 36 large files of a Debian machine, summed over 20, 100
-# and 500 MB/s: most of what a decision can win is less than what it costs.
-_MOST_SHARE: Final = 0.002
-# The blocks of a mebibyte of one object are alike. While decisions agree, the next run is twice as long.
-_SHORTEST_RUN, _LONGEST_RUN = 16, 256
-_MB: Final = 1e6
+# A block is as one before it in its object where LZ4's ratio on a sample is within such a share of the last one's, or within
+# such a share and the entropy of its bytes within so many bits: then it takes the codec of that one, and the model is not asked.
+# Beyond two questions for an object and one for every eight runs, it takes the codec of the one that it is most like.
+_SAME_RATIO: Final = 0.05
+_NEAR_RATIO, _NEAR_BITS = 0.15, 0.25
+_RUNS_PER_QUESTION: Final = 8
+_LZ4, _BESIDE_LZ4 = TRIED_CODECS[:1], TRIED_CODECS[1:]
+_Seen = tuple[float, float, str]  # entropy, ratio, codec
 
 
 @final
 class CodecPolicy:
     """Codecs for the blocks of objects, at one bandwidth and number of reads. It remembers nothing of the objects.
 
-    A run of blocks takes the codec that the block in its middle is predicted to cost least with (the first blocks of a
-    file are often unlike the rest). A run too short to be worth a decision takes that of the run before it, or the usual
-    one: the best single codec, by prediction, for blocks as those of training.
+    What each way to decide is worth is settled when it is made, on training rows (`strategy.py`): the usual codec for all, or
+    for each run of 1 MiB a codec by what LZ4 makes of a sample, or by the model, asked of the block in the middle (the first
+    blocks of a file are often unlike the rest). An object takes the way that is expected to save most on one of its size,
+    deciding counted.
 
     Args:
         runtime: a version of `pakit/compression`.
@@ -39,30 +41,72 @@ class CodecPolicy:
     ) -> None:
         self._runtime = runtime
         self._given = {"bandwidth_mb_s": bandwidth_mb_s, "reads": reads}
-        bandwidth = DEFAULT_BANDWIDTH_MB_S if bandwidth_mb_s is None else bandwidth_mb_s
-        self._least_bytes = _DECISION_S / _MOST_SHARE * bandwidth * _MB
-        self._first_run = max(_SHORTEST_RUN, -(-int(self._least_bytes) // BLOCK_BYTES))
-        self.usual = runtime.best_single(self._given)
+        self._names = runtime.choices.names
+        self.strategy = best_strategy(runtime.sample(self._given), runtime.columns)
+        self._is_all_asked = bool({*STATISTICS[3:]} & {*runtime.columns})
+
+    def usual(self, n_bytes: int) -> str:
+        """The codec of a block that is not looked at."""
+        return self._names[leaf_of(self.strategy.usual, n_bytes)]
 
     def choose(self, blocks: Sequence[bytes]) -> list[str]:
-        """A codec for each block of one object, in order; none of them is empty."""
-        chosen: list[str] = []
-        length, before = self._first_run, ""
-        while len(chosen) < len(blocks):
-            run = blocks[len(chosen) : len(chosen) + length]
-            is_worth_it = sum(map(len, run)) >= self._least_bytes
-            codec = self.answers([run[len(run) // 2]])[0].choice if is_worth_it else before or self.usual
-            chosen += [codec] * len(run)
-            length = min(2 * length, max(_LONGEST_RUN, self._first_run)) if codec == before else self._first_run
-            before = codec
+        """A codec for each block of one object, in order, all of one size but the last; none of them is empty."""
+        n = len(blocks)
+        if not n:
+            return []
+        n_bytes, n_last = len(blocks[0]), len(blocks[-1])
+        chosen = [self.usual(n_bytes)] * n
+        length = max(RUN_BYTES // n_bytes, 1)
+        n_runs = -(-n // length)
+        way, most = self.strategy.best_way(n * n_bytes, n_runs), 2 + n_runs // _RUNS_PER_QUESTION
+        if way is not None:
+            seen: list[_Seen] = []
+            for start in range(0, n, length):
+                run = blocks[start : start + length]
+                chosen[start : start + length] = [self._asked(run[len(run) // 2], way, seen, most=most)] * len(run)
+        if n_last < LEAST_BYTES and n_last < n_bytes:
+            chosen[-1] = self.usual(n_last)
         return chosen
 
     def answers(self, blocks: Sequence[bytes]) -> Sequence[ChoiceAnswer]:
         """The choice for each block by itself, and what each codec is predicted to cost, whatever it costs to ask."""
         rows: list[CheckedRow] = []
         for block, statistics in zip(blocks, block_statistics(blocks).tolist(), strict=True):
-            rows.append((self._values(len(block), dict(zip(STATISTICS, statistics, strict=True))), 0.0, None, False))
+            known = dict(zip((*STATISTICS, *TRIALS), (*statistics, *trial_ratios(block)), strict=True))
+            rows.append((self._values(len(block), known), 0.0, None, False))
         return self._runtime.answer_rows(rows)
+
+    def _asked(self, block: bytes, way: Way, seen: list[_Seen], *, most: int) -> str:
+        """The codec for a block that is looked at: LZ4 on a sample first, and more where that does not say it all."""
+        lz4 = trial_ratios(block, of=_LZ4)[0]
+        if lz4 < VANISHING_RATIO:
+            return self._names[self.strategy.vanishing]
+        if way.asks == "trial":
+            return self._names[leaf_of(way.by_ratio, lz4)]
+        if seen and abs(lz4 - seen[-1][1]) < _SAME_RATIO * lz4:
+            return seen[-1][2]
+        counted = byte_statistics(block)
+        if seen:
+            distance, codec = min(
+                (max(abs(counted[0] - entropy) / _NEAR_BITS, abs(lz4 - ratio) / (_NEAR_RATIO * lz4)), codec)
+                for entropy, ratio, codec in seen
+            )
+            if distance < 1.0 or len(seen) >= most:
+                return codec
+        codec = self._foretold(block, counted, lz4, margin=way.margin)
+        seen.append((counted[0], lz4, codec))
+        return codec
+
+    def _foretold(self, block: bytes, counted: tuple[float, ...], lz4: float, *, margin: float) -> str:
+        """The model's choice."""
+        if self._is_all_asked:
+            statistics = dict(zip(STATISTICS, block_statistics([block])[0].tolist(), strict=True))
+        else:
+            statistics = dict(zip(STATISTICS, counted, strict=False))
+        trials = dict(zip(TRIALS, (lz4, *trial_ratios(block, of=_BESIDE_LZ4)), strict=True))
+        costs = self._runtime.answer_row(self._values(len(block), statistics | trials), 0.0).costs
+        usual, cheapest = self.usual(len(block)), min(costs, key=costs.__getitem__)
+        return cheapest if costs[cheapest] * (1.0 + margin) < costs[usual] else usual
 
     def _values(self, n_bytes: int, statistics: dict[str, float]) -> list[float | None]:
         known: dict[str, float | None] = {**self._given, **statistics, "block_size": float(n_bytes)}

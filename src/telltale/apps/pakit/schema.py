@@ -5,8 +5,15 @@ from typing import Final
 from telltale.apps.pakit.statistics import STATISTICS
 from telltale.contract.schema import Column, EventSchema
 
-CODECS: Final = ("none", "lz4", "snappy", "zstd_1", "zstd_3", "zstd_9", "brotli")
+CODECS: Final = (
+    *("none", "lz4", "snappy", "zstd_1", "zstd_3", "zstd_9", "brotli"),
+    # The bytes of numbers put in another order first (`transforms.py`).
+    *("shuffle2_zstd_1", "shuffle4_zstd_1", "delta2_zstd_1"),
+)
 MEASURED_CODECS: Final = CODECS[1:]
+# Codecs that are tried on a sample of a block before one is chosen for all of it (`trials.py`).
+TRIED_CODECS: Final = ("lz4", "zstd_1", "shuffle2_zstd_1", "shuffle4_zstd_1", "delta2_zstd_1")
+TRIALS: Final = tuple(f"trial_{codec}" for codec in TRIED_CODECS)
 BLOCK_BYTES: Final = 65_536
 
 _HOUR_S = 3_600.0
@@ -44,7 +51,10 @@ BLOCK: Final = EventSchema(
         Column(name="bandwidth_mb_s", unit="1e6 bytes per s", low=1e-3, nullable=True),
         Column(name="reads", unit="expected reads of the block", low=0.0, nullable=True),
         *(_statistic(name) for name in STATISTICS),
+        *(Column(name=name, unit="ratio on a sample", low=0.0, nullable=True) for name in TRIALS),
         *(column for codec in MEASURED_CODECS for column in _measurements(codec)),
+        Column(name="chunk_hashes", dtype="floats", unit="52 bits each", low=0.0, high=2.0**53 - 1.0, nullable=True),
+        Column(name="is_removed", unit="0 or 1", low=0.0, high=1.0, nullable=True),
     ),
     entity="object_id",
     lateness_s=_HOUR_S,
@@ -89,9 +99,11 @@ GOSSIP: Final = EventSchema(
         Column(name="fanout", unit="peers told by each", low=1.0),
         Column(name="ttl", unit="hops", low=1.0),
         Column(name="reward", unit="the network's own"),
-        Column(name="state", dtype="floats", nullable=True),
+        Column(name="state", dtype="floats", nullable=True),  # levels of size, loss, latency, churn
         Column(name="avg_latency_ms", unit="ms", low=0.0, nullable=True),
         Column(name="message_loss_rate", unit="share", low=0.0, high=1.0, nullable=True),
+        Column(name="n_nodes", unit="nodes", low=1.0, nullable=True),
+        Column(name="churn_rate", unit="share that leaves in a second", low=0.0, high=1.0, nullable=True),
         _PROPENSITY,
     ),
     entity="network_id",

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 
 from telltale.apps.pakit.simulate_blocks import block_rows
-from telltale.apps.pakit.simulate_network import access_rows, gossip_rows, peer_rows
+from telltale.apps.pakit.simulate_gossip import gossip_rows
+from telltale.apps.pakit.simulate_network import access_rows
+from telltale.apps.pakit.simulate_peers import peer_rows
 from telltale.contract.errors import UsageError
 from telltale.contract.simulation import Simulation
 

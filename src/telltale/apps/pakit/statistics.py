@@ -65,6 +65,18 @@ def block_statistics(blocks: Sequence[bytes]) -> Floats:
     return found
 
 
+def byte_statistics(block: bytes) -> tuple[float, float, float]:
+    """The first three of them for one block, in a tenth of the time: byte entropy, distinct bytes, core bytes."""
+    sample = _sample(block, *_shape_of(len(block)))
+    counts = np.bincount(sample.ravel(), minlength=_VALUES)
+    n = sample.size
+    entropy = max(float(_N_LOG_N[n]) - float(_N_LOG_N.take(counts).sum()), 0.0) / n
+    counts.sort()
+    reached = counts[::-1].cumsum()
+    core = int(np.count_nonzero(reached * 10 < 9 * n)) + 1
+    return entropy, float(np.count_nonzero(counts)), float(core)
+
+
 def _shape_of(n_bytes: int) -> tuple[int, int]:
     if n_bytes <= 0:
         msg = "a block has no byte"

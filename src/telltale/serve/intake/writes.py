@@ -132,12 +132,20 @@ class EventsWrite:
 
 @final
 class FeedbackWrite:
-    """The labels of one request. Arguments and attributes as of `EventsWrite`."""
+    """The labels of one request, and events that outcomes make. Arguments and attributes as of `EventsWrite`."""
 
-    __slots__ = ("key", "known", "now_us", "rows")
+    __slots__ = ("key", "known", "now_us", "outcomes", "rows")
 
-    def __init__(self, rows: list[FeedbackRow], key: RequestKey | None, *, now_us: int) -> None:
+    def __init__(
+        self,
+        rows: list[FeedbackRow],
+        key: RequestKey | None,
+        *,
+        outcomes: Sequence[tuple[Origin, EventRow]] = (),
+        now_us: int,
+    ) -> None:
         self.rows = rows
+        self.outcomes = outcomes
         self.key = key
         self.now_us = now_us
         self.known: Known | None = None
@@ -145,7 +153,12 @@ class FeedbackWrite:
     @property
     def weight(self) -> int:
         """A row each."""
-        return max(1, len(self.rows))
+        return max(1, len(self.rows) + len(self.outcomes))
+
+    @property
+    def kept(self) -> Kept:
+        """What became of it."""
+        return Kept(accepted=len(self.rows) + len(self.outcomes))
 
     def write(self, connection: Connection) -> None:
         """Store rows and key together, or find that a request with this key did."""
@@ -153,8 +166,10 @@ class FeedbackWrite:
         if self.known is None:
             if self.rows:
                 write_feedback(connection, self.rows)
+            for origin, row in self.outcomes:
+                write_rows(connection, origin, [row])
             if self.key is not None:
-                keep_answer(connection, self.key, Kept(accepted=len(self.rows)).encoded(), now_us=self.now_us)
+                keep_answer(connection, self.key, self.kept.encoded(), now_us=self.now_us)
 
 
 @final

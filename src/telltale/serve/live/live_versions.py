@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from telltale.contract.app import App
 from telltale.contract.errors import TelltaleError
+from telltale.contract.kinds import LEARNING_KINDS
 from telltale.models.runtimes import load_runtime
 from telltale.monitor.prediction_ids import prediction_ids
 from telltale.monitor.prediction_log import PredictionLog
@@ -20,6 +21,7 @@ from telltale.registry.standing import Standing
 from telltale.registry.versions import Version
 from telltale.serve.live.alarm_board import AlarmBoard
 from telltale.serve.live.event_match import check_event
+from telltale.serve.live.learned_state import LearnedState
 from telltale.serve.live.live_task import Failed, Live, Place
 from telltale.serve.live.loaded import Loaded, Sinks, live_of
 from telltale.serve.live.rivals import beside, stands_beside
@@ -79,6 +81,10 @@ class LiveVersions:
         self._retry_s = retry_s
         self._interval_s = interval_s
         self._thresholds = dict(thresholds or {})
+        self._learned = LearnedState(events)
+        self._learning = [
+            place for address, place in self.places.items() if self._tasks[address][1].kind in LEARNING_KINDS
+        ]
         self._generation = -1
         self._turn = threading.Lock()
         self._stop = threading.Event()
@@ -115,6 +121,10 @@ class LiveVersions:
         """Take up moves, and try again what failed; why the registry cannot be read, or ""."""
         try:
             generation = self._registry.generation()
+            if self._learning:
+                self._learned.look()
+                for place in self._learning:
+                    self._take_learned(place)
             for address, place in self.places.items():
                 if generation != self._generation or self._retry_at_s.get(address, float("inf")) <= monotonic():
                     self._refresh_place(place)
@@ -123,6 +133,14 @@ class LiveVersions:
         self._generation = generation
         self.is_loaded = True
         return ""
+
+    def _take_learned(self, place: Place) -> None:
+        """Put a newer step of what a version learned in its place, whoever stands beside it."""
+        before = self._loaded.get((place.app, place.task), [])
+        after = [self._learned.newer(one) or one for one in before]
+        if any(one is not was for one, was in zip(after, before, strict=True)):
+            self._loaded[place.app, place.task] = after
+            self._refresh_place(place)
 
     def _refresh_place(self, place: Place) -> None:
         app, task = place.app, place.task
@@ -172,11 +190,13 @@ class LiveVersions:
             mend = f"Stop the release: telltale release {place.app}/{place.task} --stop."
             self._fail(place, f"{what} {list(missing)}, which it needs", mend, is_rivals=True)
             return
-        if not stands_beside(place.live, rival, standing.release):
+        if not stands_beside(place.live, champion, rival, standing.release):
+            before = None if place.live is None or place.live.rival is None else place.live.rival
             live = beside(champion.live, rival.live, standing.release, offer=self._shadows.offer)
             self._shadows.start()
             self._put(place, live, [champion, rival])
-            _logger.info("beside", version=standing.rival.reference, percent=standing.release.percent)
+            if before is None or before.percent != standing.release.percent:
+                _logger.info("beside", version=standing.rival.reference, percent=standing.release.percent)
         self._succeed(place)
 
     def _put(self, place: Place, live: Live | None, loaded: list[Loaded]) -> None:
@@ -220,4 +240,10 @@ class LiveVersions:
         app, task = self._tasks[version.app, version.task]
         check_event(runtime.manifest, app, task, runtime.columns, where=version.reference)
         runtime.self_test()
-        return Loaded(number=version.number, runtime=runtime, live=live_of(task, version, runtime, self._sinks))
+        loaded = Loaded(
+            number=version.number,
+            runtime=runtime,
+            live=live_of(task, version, runtime, self._sinks),
+            trained=runtime if task.kind in LEARNING_KINDS else None,  # type: ignore[arg-type]  # its kind says so
+        )
+        return (self._learned.newer(loaded) or loaded) if task.kind in LEARNING_KINDS else loaded

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from time import time
+from typing import Any
 
 import msgspec
 
+from telltale.contract.answer import LearningRuntime, QueryRuntime
 from telltale.contract.app import Task
+from telltale.contract.estimator import Parts
 from telltale.contract.schema import EventSchema
-from telltale.models.forecast_runtime import ForecastRuntime
-from telltale.models.rank_runtime import RankRuntime
+from telltale.models.choose_runtime import ChooseRuntime
 from telltale.models.runtimes import LoadedRuntime
+from telltale.models.score_runtime import ScoreRuntime
+from telltale.models.segment_runtime import SegmentRuntime
 from telltale.models.verify_runtime import FindProfile, VerifyRuntime
 from telltale.monitor.prediction_log import Record, ServedVersion
 from telltale.registry.profiles import find_profile
@@ -18,7 +22,7 @@ from telltale.serve.live.live_task import Failed, Live, LiveQueries, LiveTask
 from telltale.serve.live.stored_windows import StoredWindows
 from telltale.serve.predict.answers import shape_of
 from telltale.serve.predict.bodies import BodyReader
-from telltale.serve.predict.query_bodies import QueryReader
+from telltale.serve.predict.query_bodies import QueryReader, words_of
 from telltale.serve.predict.sample_bodies import SampleReader
 from telltale.storage.database import Database
 
@@ -48,11 +52,15 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         number: of the version.
         runtime: the model.
         live: ready for requests, with nothing beside it.
+        trained: the model as it was trained, of a version that goes on learning; else None.
+        step: the number of what it has learned since; 0 for nothing.
     """
 
     number: int
     runtime: LoadedRuntime
     live: Live
+    trained: LearningRuntime | None = None
+    step: int = 0
 
     def in_role(self, role: Role) -> "Loaded":
         """The same in another role: a version that becomes champion is not loaded again."""
@@ -60,6 +68,14 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             return self
         served = msgspec.structs.replace(self.live.served, role=role)
         return msgspec.structs.replace(self, live=msgspec.structs.replace(self.live, served=served))
+
+    def having(self, parts: Parts | None, step: int) -> "Loaded":
+        """The same with what was learned, or with nothing. Raises BundleError where that is not of this version."""
+        assert self.trained is not None, "it does not learn"
+        runtime: Any = self.trained if parts is None else self.trained.with_learned(parts)
+        return msgspec.structs.replace(
+            self, runtime=runtime, live=msgspec.structs.replace(self.live, runtime=runtime), step=step
+        )
 
 
 def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) -> Live:
@@ -74,11 +90,11 @@ def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) 
     schema, shape = runtime.manifest.event, shape_of(version.app, task)
     if isinstance(runtime, VerifyRuntime):
         runtime.find_profile = _profiles(sinks.events, version.app, version.task)
-    if isinstance(runtime, RankRuntime | ForecastRuntime | VerifyRuntime):
+    if not isinstance(runtime, ScoreRuntime | ChooseRuntime | SegmentRuntime):
         return LiveQueries(
             served=served,
             runtime=runtime,
-            reader=_reader(schema, runtime),
+            reader=_reader(schema, task, runtime),
             append=sinks.append,
             new_id=sinks.new_id,
             shape=shape,
@@ -111,10 +127,10 @@ def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) 
     )
 
 
-def _reader(schema: EventSchema, runtime: RankRuntime | ForecastRuntime | VerifyRuntime) -> QueryReader | SampleReader:
+def _reader(schema: EventSchema, task: Task, runtime: QueryRuntime) -> QueryReader | SampleReader:
     if isinstance(runtime, VerifyRuntime):
         return SampleReader(schema, runtime.verification)
-    return QueryReader(schema, runtime.query)
+    return QueryReader(schema, runtime.query, words_of(task, schema))
 
 
 def _profiles(events: Database, app: str, task: str) -> FindProfile:

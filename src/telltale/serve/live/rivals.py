@@ -36,9 +36,9 @@ def beside(champion: Live, rival: Live, release: Release, *, offer: Callable[[Of
     return msgspec.structs.replace(champion, rival=found)
 
 
-def stands_beside(live: Live | None, rival: Loaded, release: Release) -> bool:
-    """Whether what serves has the rival beside it already, at this step of the release."""
-    if live is None or live.rival is None:
+def stands_beside(live: Live | None, champion: Loaded, rival: Loaded, release: Release) -> bool:
+    """Whether the champion serves with the rival beside it already, at this step of the release and of what they learned."""
+    if live is None or live.rival is None or live.runtime is not champion.live.runtime:
         return False
     found = live.rival
     return found.live is rival.live and (found.percent, found.salt) == (release.percent, release.salt)

@@ -8,14 +8,17 @@ from typing import Any, Final
 import msgspec
 
 from telltale.contract.answer import (
+    ActAnswer,
     Answer,
     ChoiceAnswer,
     Context,
     ForecastAnswer,
+    NextAnswer,
     RankAnswer,
     Reason,
     ScoreAnswer,
     SegmentAnswer,
+    SimilarAnswer,
     VerifyAnswer,
 )
 from telltale.contract.app import Task
@@ -43,6 +46,9 @@ _ANSWERS: Final[Mapping[Kind, tuple[str, type[msgspec.Struct]]]] = {
     "rank": ("RankPrediction", RankAnswer),
     "forecast": ("ForecastPrediction", ForecastAnswer),
     "verify": ("VerifyPrediction", VerifyAnswer),
+    "similar": ("SimilarPrediction", SimilarAnswer),
+    "next": ("NextPrediction", NextAnswer),
+    "act": ("ActPrediction", ActAnswer),
 }
 _astuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
 

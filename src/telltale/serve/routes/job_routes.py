@@ -8,7 +8,7 @@ from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from telltale.retrain.jobs import Job, JobState, read_job, read_jobs
+from telltale.retrain.jobs import BY_HAND, Job, JobState, read_job, read_jobs
 from telltale.retrain.schedules import Schedule, find_schedule, set_schedule
 from telltale.serve.edge import Edge
 from telltale.serve.guard.caller import caller_of
@@ -19,11 +19,12 @@ _MOST_JOBS = 1_000
 
 
 class JobRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A task to be retrained by the next worker, and why."""
+    """A task to be retrained by the next worker, and why; of jobs that wait the one of the highest priority is done first."""
 
     app: str
     task: str
     reason: Reason = "asked for"
+    priority: Annotated[int, msgspec.Meta(ge=0, le=100)] = BY_HAND
 
 
 class ShownSchedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +54,8 @@ def job_routes(edge: Edge) -> list[HTTPRouteHandler]:
 
     @post("/v1/jobs", sync_to_thread=True, status_code=202, summary="Ask for a task to be retrained")
     def ask(request: Request[Any, Any, Any], data: JSONBody[JobRequest]) -> Job:
-        return context.enqueue(data.app, [data.task], actor=caller_of(request).actor, reason=data.reason)[0]
+        actor = caller_of(request).actor
+        return context.enqueue(data.app, [data.task], actor=actor, reason=data.reason, priority=data.priority)[0]
 
     @get("/v1/schedules", sync_to_thread=True, summary="Every schedule, and when it is due next")
     def schedules() -> list[ShownSchedule]:

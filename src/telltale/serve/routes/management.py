@@ -26,6 +26,7 @@ from telltale.serve.routes.health_routes import health_routes
 from telltale.serve.routes.hot_routes import kernel_routes
 from telltale.serve.routes.infer_routes import infer_routes
 from telltale.serve.routes.job_routes import job_routes
+from telltale.serve.routes.learned_routes import learned_routes
 from telltale.serve.routes.openapi import DocumentPlugin, PagePlugin
 from telltale.serve.routes.release_routes import release_routes
 from telltale.serve.routes.report_routes import report_routes
@@ -66,6 +67,7 @@ def management(edge: Edge) -> Handle:
         drift_route(edge),
         *(metrics, one_prediction, predictions),
         *version_routes(edge),
+        *learned_routes(edge),
         *release_routes(edge),
         *job_routes(edge),
         *report_routes(edge),

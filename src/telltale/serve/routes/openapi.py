@@ -12,7 +12,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from telltale.contract.app import App, Task
 from telltale.contract.kinds import Kind, Verification
-from telltale.contract.query import ForecastQuery, Query, RankQuery, VerifyQuery
+from telltale.contract.query import ActQuery, ForecastQuery, NextQuery, Query, RankQuery, SimilarQuery, VerifyQuery
 from telltale.contract.route import Route
 from telltale.contract.schema import Column, EventSchema
 from telltale.monitor.feedback import Feedback
@@ -24,7 +24,7 @@ from telltale.serve.predict.answers import sent_type
 from telltale.serve.predict.arrow_batch import ARROW
 from telltale.serve.predict.batch import BatchFault
 from telltale.serve.predict.infer_tensors import InferAnswer, InferRequest
-from telltale.serve.predict.query_bodies import query_body
+from telltale.serve.predict.query_bodies import query_body, words_of
 from telltale.serve.predict.sample_bodies import sample_body
 from telltale.serve.routes.openapi_operations import with_operations_complete
 
@@ -32,7 +32,14 @@ Document = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 _ID: Document = {"anyOf": [{"type": "string"}, {"type": "integer"}]}
 # What the kinds that do not decide rows are asked with.
-_QUERIES: Mapping[Kind, type[Query]] = {"rank": RankQuery, "forecast": ForecastQuery, "verify": VerifyQuery}
+_QUERIES: Mapping[Kind, type[Query]] = {
+    "rank": RankQuery,
+    "forecast": ForecastQuery,
+    "verify": VerifyQuery,
+    "similar": SimilarQuery,
+    "next": NextQuery,
+    "act": ActQuery,
+}
 _STYLE = """
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:60rem;margin:2rem auto;padding:0 1rem}
 code,pre{font:13px/1.5 ui-monospace,monospace}pre{overflow:auto;padding:.6rem;border:1px solid #8884;border-radius:6px}
@@ -212,11 +219,6 @@ def _json(schema: Document) -> Document:
 
 
 @cache
-def _query_body(event: EventSchema, kind: Kind) -> type[msgspec.Struct]:
-    return query_body(event, _QUERIES[kind])
-
-
-@cache
 def _sample_body(event: EventSchema, asked: Verification) -> type[msgspec.Struct]:
     return sample_body(event, asked)
 
@@ -224,7 +226,8 @@ def _sample_body(event: EventSchema, asked: Verification) -> type[msgspec.Struct
 def _query_type(app: App, task: Task) -> type[msgspec.Struct]:
     if task.verification is not None:
         return _sample_body(app.event(task.event), task.verification)
-    return _query_body(app.event(task.event), task.kind)
+    event = app.event(task.event)
+    return query_body(event, _QUERIES[task.kind], words_of(task, event))
 
 
 def _row_schema(event: EventSchema, *, nullable: bool) -> Document:

@@ -10,7 +10,7 @@ from telltale.contract.app import App
 from telltale.contract.errors import NotFoundError, UsageError
 from telltale.registry.profiles import Profile, find_profile, profile_history, revert_profile
 from telltale.registry.registry import Registry
-from telltale.retrain.jobs import Job, enqueue_job
+from telltale.retrain.jobs import BY_HAND, Job, enqueue_job
 from telltale.retrain.schedules import Schedule, declare_schedules, read_schedules
 from telltale.serve.edge import Edge
 from telltale.serve.guard.caller import LOCAL, Caller
@@ -154,7 +154,7 @@ class RouteContext:
         app, _, name = task.partition("/")
         return self._edge.place(app, name)
 
-    def enqueue(self, app: str, tasks: Sequence[str], *, actor: str, reason: str) -> list[Job]:
+    def enqueue(self, app: str, tasks: Sequence[str], *, actor: str, reason: str, priority: int = BY_HAND) -> list[Job]:
         """Ask for tasks to be retrained by the next worker; of a task that waits already, the job that waits.
 
         Raises:
@@ -166,7 +166,7 @@ class RouteContext:
             raise UsageError("a job needs an actor", where=app, mend="Say who asks for it.")
         return [
             # A time each, so that they are done in this order.
-            enqueue_job(self.state, app, task, actor=actor, reason=reason, now=datetime.now(UTC))
+            enqueue_job(self.state, app, task, actor=actor, reason=reason, now=datetime.now(UTC), priority=priority)
             for task in tasks
         ]
 
