@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from benchmarks.catalogue import Progress
 from benchmarks.compression_files import folder_files, machine_blocks, made_files, package_files
 from telltale.apps.pakit import APP
-from telltale.apps.pakit.codecs import measure_codecs
 from telltale.apps.pakit.collect import block_row
-from telltale.apps.pakit.features import DEFAULT_READS
+from telltale.apps.pakit.compression.codecs import measure_codecs
+from telltale.apps.pakit.compression.features import DEFAULT_READS
 from telltale.apps.pakit.schema import BLOCK_BYTES, CODECS, MEASURED_CODECS
 from telltale.contract.errors import NotFoundError
 from telltale.models.bundle import load_bundle

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.compression_blocks import Packed
-from telltale.apps.pakit.codecs import codecs
-from telltale.apps.pakit.policy import CodecPolicy
+from telltale.apps.pakit.compression.codecs import codecs
+from telltale.apps.pakit.compression.policy import CodecPolicy
 from telltale.apps.pakit.schema import CODECS
 from telltale.models.choose_runtime import ChooseRuntime
 

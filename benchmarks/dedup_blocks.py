@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.catalogue import Progress
-from telltale.apps.pakit.chunks import chunk_fingerprints
 from telltale.apps.pakit.collect import files_below
+from telltale.apps.pakit.dedup.chunks import chunk_fingerprints
 from telltale.apps.pakit.schema import BLOCK_BYTES
 from telltale.apps.pakit.statistics import block_statistics
 from telltale.contract.errors import NotFoundError

@@ -13,14 +13,14 @@ from benchmarks.dedup_blocks import Block
 from benchmarks.dedup_store import Store
 from benchmarks.dedup_version import Version
 from benchmarks.results import Cell
-from telltale.apps.pakit.dedup import SIMILARITY
+from telltale.apps.pakit.dedup.task import SIMILARITY
 from telltale.contract.estimator import Floats
 from telltale.contract.learners import Described
 from telltale.contract.query import SimilarQuery
 from telltale.models.minhash_index import MinHashIndex
-from telltale.models.packed_names import PackedNames
 from telltale.models.packed_parts import pack_parts, unpack_parts
-from telltale.models.ragged import starts_of
+from telltale.models.similarity.packed_names import PackedNames
+from telltale.models.similarity.ragged import starts_of
 
 Result = TypeVar("Result")
 

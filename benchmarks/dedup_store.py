@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.dedup_blocks import EDITS, Block
 from telltale.contract.estimator import Floats
 from telltale.contract.learners import Described, Fingerprints, Found
-from telltale.models.ragged import starts_of, take_rows
+from telltale.models.similarity.ragged import starts_of, take_rows
 
 # Of the chunks of a made-up block so many are those of a real one, where other real blocks have them too: headers,
 # licences, runs of zeros. The rest is its own.

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.dedup_store import Store
 from telltale.apps.pakit import APP
-from telltale.apps.pakit.dedup import DEDUP_TASK, SIMILARITY
+from telltale.apps.pakit.dedup.task import DEDUP_TASK, SIMILARITY
 from telltale.contract.estimator import Parameter
 from telltale.contract.verdict import Verdict
 from telltale.models.bundle import load_bundle, save_bundle

@@ -12,7 +12,7 @@ from benchmarks.eyenet_speed_home import LSTM, TASK, Trained, fleet_rows
 from telltale.contract.errors import BundleError
 from telltale.home.home import open_home
 from telltale.models.lstm import lstm_network
-from telltale.models.neural_rows import Scaler
+from telltale.models.neural.rows import Scaler
 from telltale.models.runtimes import scoring
 from telltale.models.score_runtime import ScoreRuntime
 

@@ -1,6 +1,6 @@
 """Rumours in lossy, churning networks: coverage, messages and rounds of the product's policy, fixed fan-out and a closed form.
 
-Simulated (`telltale.apps.pakit.gossip_network`, whose docstring says what is modelled): 64 to 1,024 nodes (16 beside them),
+Simulated (`telltale.apps.pakit.gossip.network`, whose docstring says what is modelled): 64 to 1,024 nodes (16 beside them),
 0, 5 and 20 % of messages lost, no node or a tenth of the nodes leaving in a second, 100 ms a hop; 20 seeds, 20 rumours each.
 A rumour is due at a known time, so who has not heard by then asks; each push, request and reply is a message, duplicates,
 lost ones and those to nodes that have left included.
@@ -43,8 +43,8 @@ from benchmarks.gossip_policies import (
 from benchmarks.machine import describe_machine
 from benchmarks.paired import compare
 from benchmarks.results import Averaging, Figures, Result, Row, as_document
-from telltale.apps.pakit.gossip_network import Networks, Spread, spread
-from telltale.apps.pakit.gossip_reward import ACTIONS, reward_of
+from telltale.apps.pakit.gossip.network import Networks, Spread, spread
+from telltale.apps.pakit.gossip.reward import ACTIONS, reward_of
 from telltale.contract.query import ActQuery
 from telltale.models.act_runtime import ActRuntime
 

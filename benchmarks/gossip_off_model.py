@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from benchmarks.catalogue import Progress
 from benchmarks.gossip_policies import Policy, closed_form, context_of, drawn, of_runtime
 from benchmarks.results import Cell, Table
-from telltale.apps.pakit.gossip_levels import measured
-from telltale.apps.pakit.gossip_network import Networks, spread
-from telltale.apps.pakit.gossip_reward import reward_of
-from telltale.apps.pakit.simulate_gossip import drawn_networks
+from telltale.apps.pakit.gossip.levels import measured
+from telltale.apps.pakit.gossip.network import Networks, spread
+from telltale.apps.pakit.gossip.reward import reward_of
+from telltale.apps.pakit.gossip.simulate import drawn_networks
 from telltale.contract.query import ActQuery
 from telltale.models.act_runtime import ActRuntime
 from telltale.models.acting import action_name

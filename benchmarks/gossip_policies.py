@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.apps.pakit import APP
-from telltale.apps.pakit.gossip import GOSSIP_TASK
-from telltale.apps.pakit.gossip_closed_form import best_actions, certain_fanout, expected
-from telltale.apps.pakit.gossip_network import TRIES, Networks
-from telltale.apps.pakit.gossip_reward import ACTIONS, cost_of
+from telltale.apps.pakit.gossip.closed_form import best_actions, certain_fanout, expected
+from telltale.apps.pakit.gossip.network import TRIES, Networks
+from telltale.apps.pakit.gossip.reward import ACTIONS, cost_of
+from telltale.apps.pakit.gossip.task import GOSSIP_TASK
 from telltale.contract.app import Task
 from telltale.contract.query import ActQuery
 from telltale.contract.simulation import Simulation

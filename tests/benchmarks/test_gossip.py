@@ -4,7 +4,7 @@ from benchmarks.catalogue import BENCHMARKS, Asked, run
 from benchmarks.gossip_policies import Policy, closed_form, closed_form_push_only, fixed_fanout, fixed_fanout_asking
 from benchmarks.results import check
 
-from telltale.apps.pakit.gossip_network import Networks, spread
+from telltale.apps.pakit.gossip.network import Networks, spread
 
 
 def alike(n_nodes: int, n: int) -> Networks:

@@ -12,7 +12,7 @@ from telltale.contract.kinds import Acting, Reward
 from telltale.contract.learners import Acts, Policy
 from telltale.models.linear_thompson import ESTIMATOR as THOMPSON
 from telltale.models.linucb import ESTIMATOR as LINUCB
-from telltale.models.thompson_learning import MOST_ACTIONS
+from telltale.models.thompson.learning import MOST_ACTIONS
 
 TIME_OUT = 2_000.0
 COST = Acting(

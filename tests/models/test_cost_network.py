@@ -10,7 +10,7 @@ from telltale.contract.errors import NotEnoughDataError, UsageError
 from telltale.contract.estimator import Parts
 from telltale.models.boosted_lines import ESTIMATOR as LINES
 from telltale.models.cost_network import ESTIMATOR, cost_graph, cost_layers
-from telltale.models.outcome_training import outcome_rows
+from telltale.models.neural.outcome_training import outcome_rows
 
 torch = pytest.importorskip("torch", reason="the extra [neural] is not installed")
 

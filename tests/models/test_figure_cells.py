@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from telltale.models.figure_cells import Rows, make_cells, nearest
+from telltale.models.similarity.figure_cells import Rows, make_cells, nearest
 
 
 def rows_of(n: int, seed: int = 0) -> Rows:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.contract.learners import Fingerprints
-from telltale.models.minhash import Sketches, hashed, similarities, sketch, sketches
-from telltale.models.ragged import starts_of
+from telltale.models.similarity.minhash import Sketches, hashed, similarities, sketch, sketches
+from telltale.models.similarity.ragged import starts_of
 
 MOST = 2**53 - 1
 SETS = st.lists(st.lists(st.integers(0, MOST), max_size=30), max_size=12)
@@ -53,7 +53,7 @@ def test_many_sets_at_once_are_cut_into_parts_that_fit_together(monkeypatch: pyt
     sets = [rng.integers(0, MOST, int(rng.integers(0, 50))) for _ in range(200)]
     whole = sketched(sets, size=16)
 
-    monkeypatch.setattr("telltale.models.minhash._TOGETHER", 60)
+    monkeypatch.setattr("telltale.models.similarity.minhash._TOGETHER", 60)
     parts = sketched(sets, size=16)
 
     assert np.array_equal(whole.values, parts.values)

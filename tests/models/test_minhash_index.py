@@ -13,7 +13,7 @@ from telltale.contract.estimator import Parameter, Parts
 from telltale.contract.learners import Described, Fingerprints
 from telltale.models.minhash_index import ESTIMATOR, MinHashIndex
 from telltale.models.packed_parts import pack_parts, unpack_parts
-from telltale.models.ragged import starts_of
+from telltale.models.similarity.ragged import starts_of
 
 N_FIGURES = 3
 UNKNOWN = np.full(N_FIGURES, np.nan)

@@ -19,7 +19,7 @@ from telltale.models.lstm import ESTIMATOR as LSTM
 from telltale.models.lstm import lstm_graph, lstm_network
 from telltale.models.mlp import ESTIMATOR as MLP
 from telltale.models.mlp import mlp_graph, mlp_network
-from telltale.models.neural_rows import Scaler, neural_rows
+from telltale.models.neural.rows import Scaler, neural_rows
 
 Labels = NDArray[np.int8]
 Tell = list[str]
@@ -240,7 +240,7 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_every_row_is_seen_once_before_any_is_seen_twice() -> None:
-    from telltale.models.neural_training import _deck
+    from telltale.models.neural.training import _deck
 
     seen = np.concatenate([_deck(10, 4, epoch, seed=0) for epoch in range(5)])
 

@@ -14,11 +14,11 @@ from telltale.models.lstm import ESTIMATOR as LSTM
 from telltale.models.lstm import lstm_network
 from telltale.models.mlp import ESTIMATOR as MLP
 from telltale.models.mlp import mlp_network
-from telltale.models.neural_device import device_named, has_mixed_precision
-from telltale.models.neural_graph import Weights
-from telltale.models.neural_rows import NeuralRows, neural_rows
-from telltale.models.neural_schedule import Schedule
-from telltale.models.neural_training import train_network
+from telltale.models.neural.device import device_named, has_mixed_precision
+from telltale.models.neural.graph import Weights
+from telltale.models.neural.rows import NeuralRows, neural_rows
+from telltale.models.neural.schedule import Schedule
+from telltale.models.neural.training import train_network
 
 NETWORKS = {"mlp": lambda: mlp_network(4, 8, 2), "lstm": lambda: lstm_network(2, 8, 2)}
 PARAMETERS: dict[str, Parameter] = {**MLP.defaults, **QUICK, "learning_rate": 0.01}

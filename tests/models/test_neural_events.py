@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from telltale.contract.estimator import Parameter
 from telltale.models.lstm import ESTIMATOR as LSTM
 from telltale.models.mlp import ESTIMATOR as MLP
-from telltale.models.neural_events import EventFile
+from telltale.models.neural.events import EventFile
 
 TAGS = {"Loss/train", "Loss/val", "Accuracy/train", "Accuracy/val", "F1/val", "FAR/val", "FRR/val", "Learning rate"}
 

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telltale.models import packed_names
-from telltale.models.packed_names import pack_names
+from telltale.models.similarity import packed_names
+from telltale.models.similarity.packed_names import pack_names
 
 NAMES = st.lists(st.text(max_size=12), unique=True, max_size=40)
 

@@ -8,7 +8,7 @@ import pytest
 
 from telltale.contract.errors import SchemaError
 from telltale.contract.kinds import Similarity
-from telltale.models.similar_rows import Told, things_told
+from telltale.models.similarity.rows import Told, things_told
 from telltale.telemetry.frames import TIME, TIME_DTYPE
 
 SIMILARITY = Similarity(item="name", fingerprints="prints", figures=("size", "age"), removed="gone")

@@ -13,8 +13,8 @@ from telltale.contract.estimator import Parameter, Parameters
 from telltale.contract.kinds import Acting, Reward
 from telltale.contract.learners import Acts
 from telltale.models.acting import action_names
-from telltale.models.q_policy import QPolicy
-from telltale.models.q_table import empty_cells
+from telltale.models.q_learning.policy import QPolicy
+from telltale.models.q_learning.table import empty_cells
 from telltale.models.tabular_q import ESTIMATOR
 
 ACTING = Acting(

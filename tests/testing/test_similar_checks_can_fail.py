@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from telltale.apps.pakit import APP
-from telltale.apps.pakit.dedup import DEDUP_TASK
+from telltale.apps.pakit.dedup.task import DEDUP_TASK
 from telltale.contract.answer import Similar, SimilarAnswer
 from telltale.contract.errors import NotFoundError
 from telltale.contract.query import SimilarQuery

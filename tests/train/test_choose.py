@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from telltale.apps.pakit import APP, COMPRESSION_TASK
-from telltale.apps.pakit.features import COMPRESSION
+from telltale.apps.pakit.compression.features import COMPRESSION
 from telltale.apps.pakit.schema import CODECS
 from telltale.contract.errors import NotEnoughDataError, UsageError
 from telltale.contract.estimator import Choice

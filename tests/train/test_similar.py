@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace as with_parts
 
 from telltale.apps.pakit import APP
-from telltale.apps.pakit.dedup import DEDUP_TASK
+from telltale.apps.pakit.dedup.task import DEDUP_TASK
 from telltale.contract.errors import BundleError, NotEnoughDataError, UsageError
 from telltale.contract.simulation import Simulation
 from telltale.models.bundle import load_bundle

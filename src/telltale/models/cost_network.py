@@ -11,9 +11,9 @@ from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Choice, Features, Floats, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import open_session
-from telltale.models.neural_graph import GraphDraft, Weights
-from telltale.models.neural_schedule import Schedule
-from telltale.models.outcome_training import OutcomeRows, outcome_rows, train_outcomes
+from telltale.models.neural.graph import GraphDraft, Weights
+from telltale.models.neural.outcome_training import OutcomeRows, outcome_rows, train_outcomes
+from telltale.models.neural.schedule import Schedule
 
 
 @final

@@ -6,8 +6,8 @@ from typing import Final, final
 from telltale.contract.estimator import Choice, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Acting, Kind
 from telltale.contract.learners import Acts
-from telltale.models.thompson_policy import ThompsonPolicy
-from telltale.models.thompson_state import fresh_state, state_of_parts
+from telltale.models.thompson.policy import ThompsonPolicy
+from telltale.models.thompson.state import fresh_state, state_of_parts
 
 _PASSES: Final = 2
 

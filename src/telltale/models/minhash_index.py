@@ -10,9 +10,11 @@ from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Choice, Floats, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.contract.learners import Described, Fingerprints, Found
-from telltale.models.figure_cells import Rows, nearest
-from telltale.models.minhash import Hashes, similarities, sketch, sketches
-from telltale.models.minhash_segment import (
+from telltale.models.similarity.figure_cells import Rows, nearest
+from telltale.models.similarity.minhash import Hashes, similarities, sketch, sketches
+from telltale.models.similarity.packed_names import pack_names
+from telltale.models.similarity.ragged import take_rows
+from telltale.models.similarity.segment import (
     Lookup,
     Segment,
     candidates,
@@ -22,8 +24,6 @@ from telltale.models.minhash_segment import (
     segment_from,
     some_sketches,
 )
-from telltale.models.packed_names import pack_names
-from telltale.models.ragged import take_rows
 
 _SETTINGS: Final = ("sketch_size", "hooks", "bucket")
 _MIDDLE, _SPREAD, _LEAST = "figure_middle", "figure_spread", "least_similarity"
@@ -38,7 +38,7 @@ _SEED: Final = 0  # of cells in segments made after training
 
 @final
 class MinHashIndexed:
-    """An index of bottom-k sketches; see `telltale.models.minhash` and `telltale.models.minhash_segment`.
+    """An index of bottom-k sketches; see `telltale.models.similarity.minhash` and `telltale.models.similarity.segment`.
 
     Two sets that share fewer than `least_similarity` are not called alike: by chance alone two of a million share a hash.
 

@@ -11,10 +11,10 @@ from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Choice, Features, Groups, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import GraphScorer
-from telltale.models.neural_graph import GraphDraft, Weights
-from telltale.models.neural_rows import Scaler, neural_rows
-from telltale.models.neural_schedule import Schedule
-from telltale.models.neural_training import train_network
+from telltale.models.neural.graph import GraphDraft, Weights
+from telltale.models.neural.rows import Scaler, neural_rows
+from telltale.models.neural.schedule import Schedule
+from telltale.models.neural.training import train_network
 
 
 @final

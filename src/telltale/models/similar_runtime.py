@@ -16,8 +16,8 @@ from telltale.contract.query import Query, SimilarQuery
 from telltale.models.bundle import Bundle
 from telltale.models.estimators import bundled_estimator
 from telltale.models.manifest import Manifest
-from telltale.models.ragged import starts_of
-from telltale.models.similar_rows import MOST_FINGERPRINT, things_told
+from telltale.models.similarity.ragged import starts_of
+from telltale.models.similarity.rows import MOST_FINGERPRINT, things_told
 from telltale.telemetry.frames import ENTITY
 
 MOST_SIMILAR: Final = 100

@@ -11,8 +11,8 @@ from telltale.contract.estimator import Choice, Floats, Parameter, Parameters, P
 from telltale.contract.kinds import Acting, Kind
 from telltale.contract.learners import Acts
 from telltale.models.acting import action_names
-from telltale.models.q_policy import QPolicy
-from telltale.models.q_table import QTable, Settings, empty_cells, parts_of, table_of_parts
+from telltale.models.q_learning.policy import QPolicy
+from telltale.models.q_learning.table import QTable, Settings, empty_cells, parts_of, table_of_parts
 
 _FEWEST_LEVELS: Final = 2
 

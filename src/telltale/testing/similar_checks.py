@@ -13,7 +13,7 @@ from telltale.contract.kinds import Similarity
 from telltale.contract.learners import Described
 from telltale.contract.query import SimilarQuery
 from telltale.contract.simulation import Simulation
-from telltale.models.similar_rows import things_told
+from telltale.models.similarity.rows import things_told
 from telltale.telemetry.frames import TIME
 from telltale.testing.bundle_checks import RuntimeCheck
 from telltale.testing.refusals import assert_refused

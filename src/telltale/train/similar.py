@@ -10,8 +10,8 @@ from telltale.contract.errors import NotEnoughDataError
 from telltale.contract.learners import Described, Fingerprints, SimilarEstimator
 from telltale.evaluate.gate import judge
 from telltale.evaluate.similar_metrics import TOP, Searched, similar_metrics
-from telltale.models.similar_rows import things_told
 from telltale.models.similar_runtime import SimilarRuntime
+from telltale.models.similarity.rows import things_told
 from telltale.train.fitted import FitRequest, Fitted, Judged
 from telltale.train.search import refuse_search
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telltale.apps.pakit.chunks import (
+from telltale.apps.pakit.dedup.chunks import (
     FINGERPRINT_BITS,
     LEAST_CHUNK_BYTES,
     MOST_CHUNK_BYTES,
@@ -21,7 +21,7 @@ def noise(n: int, seed: int = 0) -> bytes:
 
 def cut_one_by_one(block: bytes) -> list[bytes]:
     """The same cuts by a rolling hash over bytes in turn."""
-    from telltale.apps.pakit.chunks import _CUT, _GEAR
+    from telltale.apps.pakit.dedup.chunks import _CUT, _GEAR
 
     found, start, rolling = [], 0, 0
     for place, byte in enumerate(block):

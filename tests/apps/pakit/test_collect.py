@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from telltale.apps.pakit.codecs import codecs, measure_codecs
 from telltale.apps.pakit.collect import BLOCKS_PER_FILE, collect_blocks
+from telltale.apps.pakit.compression.codecs import codecs, measure_codecs
 from telltale.apps.pakit.schema import BLOCK, BLOCK_BYTES, CODECS, MEASURED_CODECS
 from telltale.contract.errors import NotFoundError, UsageError
 from telltale.telemetry.frames import ENTITY

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from telltale.apps.pakit import APP, COMPRESSION_TASK
-from telltale.apps.pakit.features import derive_plan
+from telltale.apps.pakit.compression.features import derive_plan
 from telltale.apps.pakit.schema import MEASURED_CODECS, TRIALS
 from telltale.apps.pakit.statistics import STATISTICS
 from telltale.contract.errors import NotEnoughDataError

@@ -8,7 +8,7 @@ import pytest
 
 from telltale.apps.pakit import APP
 from telltale.apps.pakit.collect import block_row
-from telltale.apps.pakit.dedup import DEDUP_TASK, find_similar, find_similar_to
+from telltale.apps.pakit.dedup.task import DEDUP_TASK, find_similar, find_similar_to
 from telltale.apps.pakit.schema import BLOCK, BLOCK_BYTES
 from telltale.contract.errors import NotFoundError
 from telltale.contract.simulation import Simulation

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.apps.pakit import APP
-from telltale.apps.pakit.gossip import GOSSIP_TASK, expected_rows
-from telltale.apps.pakit.gossip_closed_form import expected_rewards
-from telltale.apps.pakit.gossip_env import GossipEnv
-from telltale.apps.pakit.gossip_levels import levels_of, measured, rows_of_episodes
-from telltale.apps.pakit.gossip_network import Networks
-from telltale.apps.pakit.gossip_reward import ACTIONS, FANOUTS, TTLS
-from telltale.apps.pakit.simulate_gossip import drawn_networks
+from telltale.apps.pakit.gossip.closed_form import expected_rewards
+from telltale.apps.pakit.gossip.env import GossipEnv
+from telltale.apps.pakit.gossip.levels import levels_of, measured, rows_of_episodes
+from telltale.apps.pakit.gossip.network import Networks
+from telltale.apps.pakit.gossip.reward import ACTIONS, FANOUTS, TTLS
+from telltale.apps.pakit.gossip.simulate import drawn_networks
+from telltale.apps.pakit.gossip.task import GOSSIP_TASK, expected_rows
 from telltale.contract.app import Task
 from telltale.contract.query import ActQuery
 from telltale.contract.simulation import Simulation

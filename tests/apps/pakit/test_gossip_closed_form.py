@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from telltale.apps.pakit.gossip_closed_form import best_actions, certain_fanout, expected, expected_rewards
-from telltale.apps.pakit.gossip_network import Networks, spread
-from telltale.apps.pakit.gossip_reward import ACTIONS, FANOUTS, TTLS, reward_of
+from telltale.apps.pakit.gossip.closed_form import best_actions, certain_fanout, expected, expected_rewards
+from telltale.apps.pakit.gossip.network import Networks, spread
+from telltale.apps.pakit.gossip.reward import ACTIONS, FANOUTS, TTLS, reward_of
 
 
 def one(n_nodes: int, *, loss: float = 0.0, churn: float = 0.0, latency_ms: float = 100.0) -> Networks:

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from telltale.apps.pakit.gossip_env import GossipEnv
-from telltale.apps.pakit.gossip_levels import N_LEVELS, conditions_at, rows_of_episodes
-from telltale.apps.pakit.gossip_reward import ACTIONS
+from telltale.apps.pakit.gossip.env import GossipEnv
+from telltale.apps.pakit.gossip.levels import N_LEVELS, conditions_at, rows_of_episodes
+from telltale.apps.pakit.gossip.reward import ACTIONS
 from telltale.contract.errors import SchemaError, UsageError
 
 

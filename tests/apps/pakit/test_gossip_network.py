@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telltale.apps.pakit.gossip_network import Networks, Spread, spread
+from telltale.apps.pakit.gossip.network import Networks, Spread, spread
 
 
 def alike(n_nodes: int, runs: int, *, loss: float = 0.0, churn: float = 0.0) -> Networks:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.apps.pakit import APP, COMPRESSION_TASK
-from telltale.apps.pakit.policy import CodecPolicy
+from telltale.apps.pakit.compression.policy import CodecPolicy
+from telltale.apps.pakit.compression.strategy import LEAST_BYTES, Strategy, Way, best_strategy
 from telltale.apps.pakit.schema import BLOCK_BYTES, CODECS, TRIALS
-from telltale.apps.pakit.strategy import LEAST_BYTES, Strategy, Way, best_strategy
 from telltale.contract.answer import ChoiceAnswer, RowValue
 from telltale.contract.simulation import Simulation
 from telltale.models.choice_tree import Leaf

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telltale.apps.pakit.codecs import codecs
-from telltale.apps.pakit.transforms import differences, shuffled, summed, unshuffled
+from telltale.apps.pakit.compression.codecs import codecs
+from telltale.apps.pakit.compression.transforms import differences, shuffled, summed, unshuffled
 
 BLOCKS = st.binary(max_size=200)
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from telltale.apps.pakit.collect import collect_blocks
-from telltale.apps.pakit.dedup import DEDUP_TASK
-from telltale.apps.pakit.features import COMPRESSION, derive_plan
-from telltale.apps.pakit.gossip import GOSSIP_TASK
+from telltale.apps.pakit.compression.features import COMPRESSION, derive_plan
+from telltale.apps.pakit.dedup.task import DEDUP_TASK
+from telltale.apps.pakit.gossip.task import GOSSIP_TASK
 from telltale.apps.pakit.peers import PEERS_TASK
 from telltale.apps.pakit.prefetch import PREFETCH_TASK
 from telltale.apps.pakit.schema import EVENTS

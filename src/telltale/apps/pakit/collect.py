@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from telltale.apps.pakit.chunks import chunk_fingerprints
-from telltale.apps.pakit.codecs import codecs, measure_codecs
+from telltale.apps.pakit.compression.codecs import codecs, measure_codecs
+from telltale.apps.pakit.compression.trials import trial_ratios
+from telltale.apps.pakit.dedup.chunks import chunk_fingerprints
 from telltale.apps.pakit.schema import BLOCK_BYTES, CODECS, MEASURED_CODECS, TRIALS
 from telltale.apps.pakit.statistics import STATISTICS, block_statistics
-from telltale.apps.pakit.trials import trial_ratios
 from telltale.contract.errors import NotFoundError, UsageError
 
 # Blocks of one file are alike: more of them say little more, and a large file would drown the others.

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from telltale.apps.pakit.gossip.simulate import gossip_rows
 from telltale.apps.pakit.simulate_blocks import block_rows
-from telltale.apps.pakit.simulate_gossip import gossip_rows
 from telltale.apps.pakit.simulate_network import access_rows
 from telltale.apps.pakit.simulate_peers import peer_rows
 from telltale.contract.errors import UsageError

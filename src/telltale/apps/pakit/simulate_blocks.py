@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from telltale.apps.pakit.dedup.simulate import chunk_columns
 from telltale.apps.pakit.schema import BLOCK_BYTES, CODECS, MEASURED_CODECS, TRIALS, TRIED_CODECS
-from telltale.apps.pakit.simulate_chunks import chunk_columns
 from telltale.apps.pakit.statistics import STATISTICS
 
 Floats = NDArray[np.float64]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from telltale.contract.errors import NotEnoughDataError, UsageError
 from telltale.contract.estimator import Parameter, Parameters, Parts, Tell
 from telltale.models.lstm import by_onnx_gates
-from telltale.models.neural_device import device_named, one_thread
-from telltale.models.neural_graph import Weights
+from telltale.models.neural.device import device_named, one_thread
+from telltale.models.neural.graph import Weights
 from telltale.models.succession.fitted import LENGTH, VOCABULARY
 from telltale.models.succession.tokens import OTHER, steps_of, vocabulary_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.models.ragged import Starts, starts_of, take_rows
+from telltale.models.similarity.ragged import Starts, starts_of, take_rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.errors import BundleError
-from telltale.models.figure_cells import FigureCells, Rows, make_cells
-from telltale.models.minhash import Hashes, Sketches, hashed
-from telltale.models.packed_names import PackedNames
-from telltale.models.ragged import places_of, starts_of, take_rows
+from telltale.models.similarity.figure_cells import FigureCells, Rows, make_cells
+from telltale.models.similarity.minhash import Hashes, Sketches, hashed
+from telltale.models.similarity.packed_names import PackedNames
+from telltale.models.similarity.ragged import places_of, starts_of, take_rows
 
 Numbers = NDArray[np.int64]
 

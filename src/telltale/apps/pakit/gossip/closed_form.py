@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from telltale.apps.pakit.gossip_network import TRIES, Floats, Networks
-from telltale.apps.pakit.gossip_reward import ACTIONS, cost_of
+from telltale.apps.pakit.gossip.network import TRIES, Floats, Networks
+from telltale.apps.pakit.gossip.reward import ACTIONS, cost_of
 
 # Fan-out ln n + c reaches all with probability exp(-exp(-c)): .9991 at 7.
 _CERTAINTY: Final = 7.0

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from telltale.contract.errors import NotEnoughDataError, UsageError
 from telltale.contract.estimator import Features, Floats, Parameters, Tell
-from telltale.models.neural_checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
-from telltale.models.neural_device import device_named, one_thread
-from telltale.models.neural_events import EventFile
-from telltale.models.neural_graph import Weights
-from telltale.models.neural_rows import NeuralRows, Scaler
-from telltale.models.neural_schedule import Schedule
+from telltale.models.neural.checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
+from telltale.models.neural.device import device_named, one_thread
+from telltale.models.neural.events import EventFile
+from telltale.models.neural.graph import Weights
+from telltale.models.neural.rows import NeuralRows, Scaler
+from telltale.models.neural.schedule import Schedule
 
 # Every fifth of so many runs of consecutive rows validates: neighbouring rows are mostly of one object.
 _RUNS, _EVERY = 20, 5

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final, final
 
+from telltale.apps.pakit.compression.strategy import LEAST_BYTES, RUN_BYTES, VANISHING_RATIO, Way, best_strategy
+from telltale.apps.pakit.compression.trials import trial_ratios
 from telltale.apps.pakit.schema import TRIALS, TRIED_CODECS
 from telltale.apps.pakit.statistics import STATISTICS, block_statistics, byte_statistics
-from telltale.apps.pakit.strategy import LEAST_BYTES, RUN_BYTES, VANISHING_RATIO, Way, best_strategy
-from telltale.apps.pakit.trials import trial_ratios
 from telltale.contract.answer import CheckedRow, ChoiceAnswer
 from telltale.models.choice_tree import leaf_of
 from telltale.models.choose_runtime import ChooseRuntime

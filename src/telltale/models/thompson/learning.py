@@ -7,7 +7,7 @@ import numpy as np
 
 from telltale.contract.estimator import Floats
 from telltale.contract.learners import Acts
-from telltale.models.thompson_state import ThompsonState, numbers_of, rows_of
+from telltale.models.thompson.state import ThompsonState, numbers_of, rows_of
 
 # After so many acts what is usual is worked out anew, and actions that are long gone are let go.
 _EVERY: Final = 64

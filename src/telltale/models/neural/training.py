@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Parameters, Tell
-from telltale.models.neural_checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
-from telltale.models.neural_device import device_named, has_mixed_precision, mixed_precision, one_thread
-from telltale.models.neural_events import EventFile
-from telltale.models.neural_figures import EpochFigures, count_decided
-from telltale.models.neural_graph import Weights
-from telltale.models.neural_rows import NeuralRows
-from telltale.models.neural_schedule import Schedule
+from telltale.models.neural.checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
+from telltale.models.neural.device import device_named, has_mixed_precision, mixed_precision, one_thread
+from telltale.models.neural.events import EventFile
+from telltale.models.neural.figures import EpochFigures, count_decided
+from telltale.models.neural.graph import Weights
+from telltale.models.neural.rows import NeuralRows
+from telltale.models.neural.schedule import Schedule
 
 _JITTER: Final = 0.05  # standard deviations
 _ORDER, _NOISE, _DROPOUT = 1, 2, 3  # streams of random numbers of one seed

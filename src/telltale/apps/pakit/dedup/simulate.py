@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from telltale.apps.pakit.chunks import FINGERPRINT_BITS
+from telltale.apps.pakit.dedup.chunks import FINGERPRINT_BITS
 
 _CHUNK_BYTES: Final = 640.0
 # Objects of one family have a common origin, each with a share of its chunks of its own.

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.models.neural_rows import REACH, Scaler
+from telltale.models.neural.rows import REACH, Scaler
 
 _OPSET: Final = 21
 _IR_VERSION: Final = 10

@@ -9,7 +9,7 @@ import polars as pl
 from telltale.contract.errors import SchemaError
 from telltale.contract.kinds import Similarity
 from telltale.contract.learners import Described
-from telltale.models.ragged import starts_of
+from telltale.models.similarity.ragged import starts_of
 from telltale.telemetry.frames import TIME
 
 MOST_FINGERPRINT: Final = 2**53 - 1

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telltale.contract.estimator import Floats
-from telltale.models.ragged import Starts, places_of, starts_of
+from telltale.models.similarity.ragged import Starts, places_of, starts_of
 
 # Up to so many rows are all looked at; of more about so many are, in the cells nearest by.
 _LOOKED_AT: Final = 2_048

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from telltale.apps.pakit.codecs import codecs
+from telltale.apps.pakit.compression.codecs import codecs
 from telltale.apps.pakit.schema import TRIED_CODECS
 
 # An eighth of a block of 64 KiB: of 2, 4, 8 and 16 KiB the least at which choices on files not seen were about as good as at

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, final
 import numpy as np
 
 from telltale.contract.estimator import Floats
-from telltale.models.q_table import Cells, Ints, QTable
+from telltale.models.q_learning.table import Cells, Ints, QTable
 
 # Widths of the rings around a state, in levels, the widest first; before them all rows count alike.
 _WIDTHS: Final = np.array([np.inf, 4.0, 2.0, 1.0, 0.5])

@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telltale.apps.pakit.gossip_levels import levels_of, measured
-from telltale.apps.pakit.gossip_network import Floats, Networks, spread
-from telltale.apps.pakit.gossip_reward import ACTIONS, reward_of
+from telltale.apps.pakit.gossip.levels import levels_of, measured
+from telltale.apps.pakit.gossip.network import Floats, Networks, spread
+from telltale.apps.pakit.gossip.reward import ACTIONS, reward_of
 
 _PART: Final = 240
 _AT_A_TIME: Final = _PART // len(ACTIONS)

@@ -8,8 +8,8 @@ import numpy as np
 
 from telltale.contract.estimator import Floats, Parts
 from telltale.contract.learners import Acts
-from telltale.models.q_rings import Rings, Worth
-from telltale.models.q_table import Ints, QTable, levels_of, parts_of
+from telltale.models.q_learning.rings import Rings, Worth
+from telltale.models.q_learning.table import Ints, QTable, levels_of, parts_of
 
 _DOUBT: Final = 1.0  # standard errors up to which an action may as well be the best
 _MOST_KEPT: Final = 4_096  # states whose worths are kept at hand

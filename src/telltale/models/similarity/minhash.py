@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from telltale.contract.estimator import Floats
 from telltale.contract.learners import Fingerprints
-from telltale.models.ragged import Starts, starts_of
+from telltale.models.similarity.ragged import Starts, starts_of
 
 Hashes = NDArray[np.uint32]
 
@@ -24,7 +24,7 @@ _TOGETHER: Final = 4_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Sketches:
-    """Of each set its smallest hashes, ascending, one set's after the other's; `starts` as in `telltale.models.ragged`."""
+    """Of each set its smallest hashes, ascending, one set's after the other's; `starts` as in `telltale.models.similarity.ragged`."""
 
     values: Hashes
     starts: Starts

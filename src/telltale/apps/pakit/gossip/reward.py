@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from telltale.apps.pakit.gossip_network import Floats, Networks, Spread
+from telltale.apps.pakit.gossip.network import Floats, Networks, Spread
 
 # A policy cannot leave these bounds: every pair of them is an action, and there is no other.
 FANOUTS: Final = (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0)

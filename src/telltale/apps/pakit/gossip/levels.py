@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from telltale.apps.pakit.gossip_network import Floats, Ints, Networks
+from telltale.apps.pakit.gossip.network import Floats, Ints, Networks
 from telltale.contract.errors import SchemaError
 
 # The columns of the event by their place in a state; where levels meet, a value there being of the level above; and a value

@@ -8,8 +8,8 @@ import numpy as np
 
 from telltale.contract.estimator import Floats, Parts
 from telltale.contract.learners import Acts
-from telltale.models.thompson_learning import FAILURE_ROWS, learn, noise_of
-from telltale.models.thompson_state import ThompsonState, numbers_of, rows_of
+from telltale.models.thompson.learning import FAILURE_ROWS, learn, noise_of
+from telltale.models.thompson.state import ThompsonState, numbers_of, rows_of
 
 _SEED, _BLOCK = 20_130, 16
 

@@ -12,8 +12,8 @@ from safetensors.numpy import load, save
 
 from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Parameter, Parameters
-from telltale.models.neural_graph import Weights
-from telltale.models.neural_rows import NeuralRows
+from telltale.models.neural.graph import Weights
+from telltale.models.neural.rows import NeuralRows
 
 # Other folders, more epochs or more patience are the same training, further on.
 _NOT_PART: Final = frozenset({"checkpoint_dir", "tensorboard_dir", "epochs", "patience"})

@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telltale.apps.pakit.gossip_closed_form import expected_rewards
-from telltale.apps.pakit.gossip_levels import measured
-from telltale.apps.pakit.gossip_reward import ACTIONS, FANOUTS, TTLS
-from telltale.apps.pakit.simulate_gossip import drawn_networks
+from telltale.apps.pakit.gossip.closed_form import expected_rewards
+from telltale.apps.pakit.gossip.levels import measured
+from telltale.apps.pakit.gossip.reward import ACTIONS, FANOUTS, TTLS
+from telltale.apps.pakit.gossip.simulate import drawn_networks
 from telltale.contract.app import Task
 from telltale.contract.kinds import Acting, Reward
 from telltale.contract.verdict import Target

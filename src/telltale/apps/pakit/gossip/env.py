@@ -6,9 +6,9 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.apps.pakit.gossip_levels import LEVEL_VALUES, N_LEVELS
-from telltale.apps.pakit.gossip_network import Networks, spread
-from telltale.apps.pakit.gossip_reward import ACTIONS, reward_of
+from telltale.apps.pakit.gossip.levels import LEVEL_VALUES, N_LEVELS
+from telltale.apps.pakit.gossip.network import Networks, spread
+from telltale.apps.pakit.gossip.reward import ACTIONS, reward_of
 from telltale.contract.errors import UsageError
 
 Observation = NDArray[np.int64]

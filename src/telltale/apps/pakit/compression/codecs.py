@@ -7,8 +7,8 @@ from functools import cache, partial
 from statistics import median
 from typing import Any, Final
 
+from telltale.apps.pakit.compression.transforms import differences, shuffled, summed, unshuffled
 from telltale.apps.pakit.schema import MEASURED_CODECS
-from telltale.apps.pakit.transforms import differences, shuffled, summed, unshuffled
 from telltale.contract.errors import UsageError
 
 BROTLI_QUALITY: Final = 5

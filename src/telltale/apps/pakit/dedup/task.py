@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from telltale.apps.pakit.chunks import chunk_fingerprints
+from telltale.apps.pakit.dedup.chunks import chunk_fingerprints
 from telltale.apps.pakit.statistics import STATISTICS, block_statistics
 from telltale.contract.answer import Similar
 from telltale.contract.app import Task

@@ -1,0 +1,1 @@
+"""Which blocks are alike: fingerprints of chunks, and the task."""

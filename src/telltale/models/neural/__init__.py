@@ -1,0 +1,1 @@
+"""What every network shares: rows, training, checkpoints, graphs."""

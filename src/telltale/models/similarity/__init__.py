@@ -1,0 +1,1 @@
+"""The parts of `minhash_index`: signatures, segments, and things in compact arrays."""
