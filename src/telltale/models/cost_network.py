@@ -7,7 +7,6 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Choice, Features, Floats, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import open_session
@@ -75,15 +74,15 @@ class CostNetwork:
             UsageError: a parameter is out of range, there is no such device, or the loss is lost.
         """
         schedule = Schedule.of(parameters)
-        dropout = float(parameters["dropout"])
-        if not 0.0 <= dropout < 1.0:
-            raise UsageError(
-                f"dropout {dropout:g}", where=self.name, mend="Give a share from 0 to 0.9; 0.1 to 0.3 is usual."
-            )
         rows = outcome_rows(features, outcomes, where=self.name)
         widths = [features.shape[1], *[int(parameters["hidden_dim"])] * int(parameters["layers"]), outcomes.shape[1]]
         weights = train_outcomes(
-            lambda: cost_layers(widths, dropout), rows, schedule=schedule, parameters=parameters, seed=seed, tell=tell
+            lambda: cost_layers(widths, schedule.dropout),
+            rows,
+            schedule=schedule,
+            parameters=parameters,
+            seed=seed,
+            tell=tell,
         )
         return Parts(onnx=cost_graph(rows, weights))
 

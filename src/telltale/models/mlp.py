@@ -7,7 +7,6 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Choice, Features, Groups, Parameter, Parameters, Parts, Tell, Traits, silent
 from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import GraphScorer
@@ -68,7 +67,8 @@ class Mlp:
 
         `augment` 1 adds noise of a twentieth of a standard deviation to a training row, anew whenever it is seen; rows
         kept for validation stay as they are. `device` is "cpu" or "cuda"; only on a CPU does the same seed promise the
-        same parts. `dropout` is the share of hidden units that each training step leaves out, below 1. `checkpoint_dir` is where each epoch leaves what a stopped training goes on from, `tensorboard_dir`
+        same parts. `dropout` is the share of hidden units that each training step leaves out, below 1. `checkpoint_dir` is
+        where each epoch leaves what a stopped training goes on from, `tensorboard_dir`
         where it leaves its figures for TensorBoard. With `groups`, whole groups validate.
 
         Raises:
@@ -84,12 +84,7 @@ class Mlp:
             where=self.name,
             groups=groups,
         )
-        dropout = float(parameters["dropout"])
-        if not 0.0 <= dropout < 1.0:
-            raise UsageError(
-                f"dropout {dropout:g}", where=self.name, mend="Give a share from 0 to 0.9; 0.1 to 0.3 is usual."
-            )
-        shape = features.shape[1], int(parameters["hidden"]), int(parameters["layers"]), dropout
+        shape = features.shape[1], int(parameters["hidden"]), int(parameters["layers"]), schedule.dropout
         weights = train_network(
             lambda: mlp_network(*shape), rows, schedule=schedule, parameters=parameters, seed=seed, tell=tell
         )

@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from telltale.contract.errors import NotEnoughDataError, UsageError
+from telltale.contract.errors import NotEnoughDataError
 from telltale.contract.estimator import Features, Floats, Parameters, Tell
-from telltale.models.neural.checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
+from telltale.models.neural.checkpoint import open_folder
 from telltale.models.neural.device import device_named, one_thread
 from telltale.models.neural.events import EventFile
 from telltale.models.neural.graph import Weights
 from telltale.models.neural.rows import NeuralRows, Scaler
 from telltale.models.neural.schedule import Schedule
+from telltale.models.neural.state import TrainingState, dropout_seed
 
 # Every fifth of so many runs of consecutive rows validates: neighbouring rows are mostly of one object.
 _RUNS, _EVERY = 20, 5
 _LEAST_ROWS: Final = 20
 # An outcome foretold to within a tenth counts as right.
 _RIGHT: Final = math.log(1.1)
-_ORDER, _DROPOUT = 1, 2  # streams of random numbers of one seed
+_ORDER = 1  # a stream of random numbers of a seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,33 +92,32 @@ def train_outcomes(
         with torch.random.fork_rng(devices=[]):  # nobody else's random numbers move
             torch.random.manual_seed(seed)
             module = network().to(device)
-        optimiser = torch.optim.Adam(module.parameters(), lr=schedule.learning_rate)
-        training = _Training(module, optimiser, given, schedule=schedule, device=device, seed=seed)
+        training = _Training(module, given, schedule=schedule, device=device, seed=seed)
+        state = training.state
         if schedule.checkpoint_dir:
-            training.go_on_from(folder, tell)
+            state.go_on_from(folder, tell)
         events = None
         if schedule.tensorboard_dir:
             to = Path(schedule.tensorboard_dir) / folder.path.name
-            events = EventFile.create(to, step=training.progress.epoch + 1)
-        while training.progress.epoch < schedule.epochs and training.stale < schedule.patience:
+            events = EventFile.create(to, step=state.progress.epoch + 1)
+        while state.goes_on:
             scalars = training.epoch(tell)
             if events is not None:
-                events.write(scalars, step=training.progress.epoch)
+                events.write(scalars, step=state.progress.epoch)
             if schedule.checkpoint_dir:
-                folder.write(training.checkpoint())
-        tell(f"Kept epoch {training.progress.best_epoch} (val loss {training.progress.best_loss:.4f}).")
-        return training.best
+                folder.write(state.checkpoint())
+        tell(f"Kept epoch {state.progress.best_epoch} (val loss {state.progress.best_loss:.4f}).")
+        return state.best
 
 
 class _Training:
-    """Network, optimiser, and how far they are."""
+    """Network and rows, and how far they are."""
 
-    def __init__(
-        self, module: Any, optimiser: Any, given: OutcomeRows, *, schedule: Schedule, device: Any, seed: int
-    ) -> None:
+    def __init__(self, module: Any, given: OutcomeRows, *, schedule: Schedule, device: Any, seed: int) -> None:
         import torch
 
-        self.module, self.optimiser, self.schedule, self.seed = module, optimiser, schedule, seed
+        self.module, self.schedule, self.seed = module, schedule, seed
+        self.state = TrainingState(module, schedule)
         rows = given.rows
         self.learned = torch.from_numpy(rows.features).to(device), torch.from_numpy(rows.labels).to(device)
         self.held = (
@@ -126,54 +125,13 @@ class _Training:
             torch.from_numpy(rows.validation_labels).to(device),
         )
         self.spread = torch.from_numpy(given.spread.astype(np.float32)).to(device)
-        self.progress = Progress(epoch=0, best_epoch=0, best_loss=math.inf)
-        self.best = self._weights()
-
-    @property
-    def stale(self) -> int:
-        """Epochs since the best one."""
-        return self.progress.epoch - self.progress.best_epoch
-
-    def go_on_from(self, folder: CheckpointFolder, tell: Tell) -> None:
-        """Take up the last epoch's state where there is one."""
-        import torch
-
-        found = folder.read()
-        if found is None:
-            return
-        self.module.load_state_dict({name: torch.from_numpy(value) for name, value in found.weights.items()})
-        state = self.optimiser.state_dict()
-        state["state"] = {
-            number: {name: torch.from_numpy(value) for name, value in of_parameter.items()}
-            for number, of_parameter in found.optimiser.items()
-        }
-        state["param_groups"][0]["lr"] = found.learning_rate
-        self.optimiser.load_state_dict(state)
-        self.progress, self.best = found.progress, found.best
-        tell(f"Going on after epoch {self.progress.epoch} of {folder.path}.")
 
     def epoch(self, tell: Tell) -> dict[str, float]:
         """Learn from the rows once and look at those kept for validation; figures by TensorBoard's tags."""
-        number = self.progress.epoch + 1
+        number = self.state.progress.epoch + 1
         train_loss, train_right = self._learn(number)
         loss, right = self._validate()
-        if not math.isfinite(train_loss + loss):
-            raise UsageError(
-                f"the loss is no number any more after epoch {number}",
-                where="train",
-                mend="Give a lower --learning-rate.",
-            )
-        is_best = loss < self.progress.best_loss
-        if is_best:
-            self.best = self._weights()
-        self.progress = Progress(
-            epoch=number,
-            best_epoch=number if is_best else self.progress.best_epoch,
-            best_loss=loss if is_best else self.progress.best_loss,
-        )
-        group = self.optimiser.param_groups[0]
-        if self.schedule.halve_after and self.stale and self.stale % self.schedule.halve_after == 0:
-            group["lr"] /= 2
+        is_best = self.state.ended(train_loss=train_loss, loss=loss)
         tell(
             f"Epoch [{number}/{self.schedule.epochs}]  train loss {train_loss:.4f}  val loss {loss:.4f}  "
             f"foretold to a tenth {100 * right:.2f} %{'  ✓ best' if is_best else ''}"
@@ -183,22 +141,8 @@ class _Training:
             "Loss/val": loss,
             "Accuracy/train": train_right,
             "Accuracy/val": right,
-            "Learning rate": float(group["lr"]),
+            "Learning rate": self.state.learning_rate,
         }
-
-    def checkpoint(self) -> Checkpoint:
-        """All that a stopped training goes on from."""
-        state = self.optimiser.state_dict()
-        return Checkpoint(
-            weights=self._weights(),
-            best=self.best,
-            optimiser={
-                number: {name: value.detach().cpu().numpy().copy() for name, value in of_parameter.items()}
-                for number, of_parameter in state["state"].items()
-            },
-            learning_rate=float(state["param_groups"][0]["lr"]),
-            progress=self.progress,
-        )
 
     def _learn(self, number: int) -> tuple[float, float]:
         import torch
@@ -209,13 +153,13 @@ class _Training:
         order = order[: self.schedule.rows_per_epoch or len(order)]
         total, right = 0.0, 0.0
         with torch.random.fork_rng(devices=[]):  # what dropout leaves out is torch's own chance, anew for every epoch
-            torch.random.manual_seed(int(np.random.default_rng([self.seed, _DROPOUT, number]).integers(2**62)))
+            torch.random.manual_seed(dropout_seed(self.seed, number))
             for start in range(0, len(order), self.schedule.batch_size):
                 places = torch.from_numpy(order[start : start + self.schedule.batch_size]).to(features.device)
-                self.optimiser.zero_grad()
+                self.state.optimiser.zero_grad()
                 loss, share = self._loss(features[places], outcomes[places])
                 loss.backward()
-                self.optimiser.step()
+                self.state.optimiser.step()
                 total += float(loss.detach()) * len(places)
                 right += share * len(places)
         return total / len(order), right / len(order)
@@ -237,9 +181,3 @@ class _Training:
         error = (self.module(features) - truth).abs() * self.spread * is_measured
         n = is_measured.sum().clamp(min=1)
         return error.sum() / n, float(((error < _RIGHT) & is_measured).sum() / n)
-
-    def _weights(self) -> Weights:
-        found: dict[str, NDArray[np.float32]] = {
-            name: value.detach().cpu().numpy().copy() for name, value in self.module.state_dict().items()
-        }
-        return found

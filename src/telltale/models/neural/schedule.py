@@ -22,6 +22,7 @@ class Schedule:
         device: "cpu" or "cuda".
         checkpoint_dir: a folder to leave checkpoints in and go on from; "" for none.
         tensorboard_dir: a folder to leave each epoch's figures in for TensorBoard; "" for none.
+        dropout: share of hidden units that each training step leaves out, of networks that have it.
     """
 
     epochs: int
@@ -34,6 +35,7 @@ class Schedule:
     device: str
     checkpoint_dir: str
     tensorboard_dir: str
+    dropout: float = 0.0
 
     @classmethod
     def of(cls, parameters: Parameters) -> "Schedule":
@@ -49,6 +51,7 @@ class Schedule:
             device=str(parameters["device"]),
             checkpoint_dir=str(parameters["checkpoint_dir"]),
             tensorboard_dir=str(parameters["tensorboard_dir"]),
+            dropout=float(parameters.get("dropout", 0.0)),
         )
         for name, least in (
             ("epochs", 1),
@@ -59,6 +62,12 @@ class Schedule:
         ):
             if getattr(schedule, name) < least:
                 raise UsageError(f"{name} is {getattr(schedule, name)}", where="train", mend=f"Give at least {least}.")
+        if not 0.0 <= schedule.dropout < 1.0:
+            raise UsageError(
+                f"dropout is {schedule.dropout:g}",
+                where="train",
+                mend="Give a share from 0 to 0.9; 0.1 to 0.3 is usual.",
+            )
         if not (math.isfinite(schedule.learning_rate) and schedule.learning_rate > 0):
             raise UsageError(
                 f"learning_rate is {schedule.learning_rate}", where="train", mend="Give a finite number above 0."

@@ -13,18 +13,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Parameters, Tell
-from telltale.models.neural.checkpoint import Checkpoint, CheckpointFolder, Progress, open_folder
+from telltale.models.neural.checkpoint import CheckpointFolder, open_folder
 from telltale.models.neural.device import device_named, has_mixed_precision, mixed_precision, one_thread
 from telltale.models.neural.events import EventFile
 from telltale.models.neural.figures import EpochFigures, count_decided
 from telltale.models.neural.graph import Weights
 from telltale.models.neural.rows import NeuralRows
 from telltale.models.neural.schedule import Schedule
+from telltale.models.neural.state import TrainingState, dropout_seed
 
 _JITTER: Final = 0.05  # standard deviations
-_ORDER, _NOISE, _DROPOUT = 1, 2, 3  # streams of random numbers of one seed
+_ORDER, _NOISE = 1, 2  # streams of random numbers of one seed
 
 
 def train_network(
@@ -57,14 +57,14 @@ def train_network(
     with one_thread():
         training = _Training(network, rows, schedule, device=device, is_mixed=is_mixed, seed=seed)
         if schedule.checkpoint_dir:
-            training.go_on_from(folder, tell)
+            training.state.go_on_from(folder, tell)
         events = None
         if schedule.tensorboard_dir:
             events = EventFile.create(
-                Path(schedule.tensorboard_dir) / folder.path.name, step=training.progress.epoch + 1
+                Path(schedule.tensorboard_dir) / folder.path.name, step=training.state.progress.epoch + 1
             )
         training.run(folder if schedule.checkpoint_dir else None, events, tell)
-        return training.best
+        return training.state.best
 
 
 class _Training:
@@ -85,87 +85,44 @@ class _Training:
         with torch.random.fork_rng(devices=[]):  # nobody else's random numbers move
             torch.random.manual_seed(seed)
             self.network = network().to(device)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=schedule.learning_rate)
+        self.state = TrainingState(self.network, schedule)
         self.rows, self.schedule, self.seed = rows, schedule, seed
         self.device, self.is_mixed = device, is_mixed
         self.features = torch.from_numpy(rows.features).to(device)
         self.labels = torch.from_numpy(rows.labels).to(device)
         self.held = torch.from_numpy(rows.validation_features).to(device)
-        self.progress = Progress(epoch=0, best_epoch=0, best_loss=math.inf)
-        self.best: Weights = self._weights()
-
-    def go_on_from(self, folder: CheckpointFolder, tell: Tell) -> None:
-        """Take up the last epoch's state where there is one."""
-        import torch
-
-        found = folder.read()
-        if found is None:
-            return
-        self.network.load_state_dict({name: torch.from_numpy(value) for name, value in found.weights.items()})
-        state = self.optimiser.state_dict()
-        state["state"] = {
-            number: {name: torch.from_numpy(value) for name, value in of_parameter.items()}
-            for number, of_parameter in found.optimiser.items()
-        }
-        state["param_groups"][0]["lr"] = found.learning_rate
-        self.optimiser.load_state_dict(state)
-        self.progress, self.best = found.progress, found.best
-        tell(f"Going on after epoch {self.progress.epoch} of {folder.path}.")
 
     def run(self, folder: CheckpointFolder | None, events: EventFile | None, tell: Tell) -> None:
         """Epochs until there are enough or validation has got no better for long enough."""
-        schedule = self.schedule
-        while self.progress.epoch < schedule.epochs and self._stale() < schedule.patience:
+        state, epochs = self.state, self.schedule.epochs
+        while state.goes_on:
             started = time.perf_counter()
-            figures = self._epoch(self.progress.epoch)
+            figures = self._epoch(state.progress.epoch)
             loss = figures.val_loss
-            if not math.isfinite(figures.train_loss + loss):
-                raise UsageError(
-                    f"the loss is no number any more after epoch {self.progress.epoch + 1}",
-                    where="train",
-                    mend="Give a lower --learning-rate.",
-                )
-            epoch = self.progress.epoch + 1
-            is_best = loss < self.progress.best_loss
-            if is_best:
-                self.best = self._weights()
-            self.progress = Progress(
-                epoch=epoch,
-                best_epoch=epoch if is_best else self.progress.best_epoch,
-                best_loss=loss if is_best else self.progress.best_loss,
-            )
+            is_best = state.ended(train_loss=figures.train_loss, loss=loss)
+            epoch = state.progress.epoch
             tell(
-                f"Epoch [{epoch}/{schedule.epochs}] ({time.perf_counter() - started:.2f} s)  {figures.told()}"
+                f"Epoch [{epoch}/{epochs}] ({time.perf_counter() - started:.2f} s)  {figures.told()}"
                 + (f"  ✓ saved best model (loss {loss:.4f})" if is_best else "")
             )
             if events is not None:
                 events.write(figures.scalars(), step=epoch)
-            group = self.optimiser.param_groups[0]
-            if schedule.halve_after and self._stale() and self._stale() % schedule.halve_after == 0:
-                group["lr"] /= 2
             if folder is not None:
-                folder.write(self._checkpoint())
-        why = (
-            f"no lower val loss for {schedule.patience} epochs"
-            if self._stale() >= schedule.patience
-            else "the last one"
-        )
+                folder.write(state.checkpoint())
+        patience = self.schedule.patience
+        why = f"no lower val loss for {patience} epochs" if state.stale >= patience else "the last one"
         tell(
-            f"Stopped after epoch {self.progress.epoch} ({why}); "
-            f"kept epoch {self.progress.best_epoch} (val loss {self.progress.best_loss:.4f})."
+            f"Stopped after epoch {state.progress.epoch} ({why}); "
+            f"kept epoch {state.progress.best_epoch} (val loss {state.progress.best_loss:.4f})."
         )
-
-    def _stale(self) -> int:
-        return self.progress.epoch - self.progress.best_epoch
 
     def _epoch(self, epoch: int) -> EpochFigures:
         """Learn from the rows once, and look at those kept for validation."""
         import torch
 
-        learning_rate = float(self.optimiser.param_groups[0]["lr"])
-        # What dropout leaves out is torch's own chance: anew for every epoch, whether or not training was stopped before it.
+        learning_rate = self.state.learning_rate
         with torch.random.fork_rng(devices=[]):
-            torch.random.manual_seed(int(np.random.default_rng([self.seed, _DROPOUT, epoch]).integers(2**62)))
+            torch.random.manual_seed(dropout_seed(self.seed, epoch))
             train_loss, train_accuracy = self._learn(epoch)
         val_loss, decided = self._validate()
         return EpochFigures(
@@ -191,13 +148,13 @@ class _Training:
             if self.schedule.augment:
                 shaken = noise.normal(0.0, _JITTER, size=tuple(batch.shape)).astype(np.float32)
                 batch += torch.from_numpy(shaken).to(self.device)
-            self.optimiser.zero_grad()
+            self.state.optimiser.zero_grad()
             with mixed_precision(self.device, is_mixed=self.is_mixed):
                 logits = self.network(batch)[:, 0]
             logits = logits.float()
             loss = loss_of(logits, labels)
             loss.backward()
-            self.optimiser.step()
+            self.state.optimiser.step()
             total += float(loss.detach()) * len(places)
             n_right += int(((logits.detach() >= 0) == (labels > 0)).sum())
         return total / len(order), n_right / len(order)
@@ -213,22 +170,6 @@ class _Training:
             return math.nan, logits >= 0
         loss = float(np.mean(np.logaddexp(0.0, logits) - self.rows.validation_labels * logits))
         return loss, logits >= 0
-
-    def _weights(self) -> Weights:
-        return {name: value.detach().cpu().numpy().copy() for name, value in self.network.state_dict().items()}
-
-    def _checkpoint(self) -> Checkpoint:
-        state = self.optimiser.state_dict()
-        return Checkpoint(
-            weights=self._weights(),
-            best=self.best,
-            optimiser={
-                number: {name: value.detach().cpu().numpy().copy() for name, value in of_parameter.items()}
-                for number, of_parameter in state["state"].items()
-            },
-            learning_rate=float(state["param_groups"][0]["lr"]),
-            progress=self.progress,
-        )
 
 
 def _deck(n_rows: int, n_seen: int, epoch: int, *, seed: int) -> NDArray[np.int64]:

@@ -75,6 +75,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 def sent_type(app: str, task: Task) -> type[msgspec.Struct]:
     """The struct in which answers of a task are sent, for documentation and for reading them again."""
+    if not task.answer_names:
+        return _plain_type(task.kind)
     return _sent_type(app, task.name, task.kind, tuple(task.answer_names.items()))
 
 
@@ -129,17 +131,24 @@ def _scored(
 
 
 @cache
+def _plain_type(kind: Kind) -> type[msgspec.Struct]:
+    """One for all tasks of a kind: the document of all paths cannot hold two of one name."""
+    title, answer = _ANSWERS[kind]
+    return Prediction if kind == "score" else _struct(title, _fields(kind), answer.__doc__)
+
+
+def _fields(kind: Kind) -> list[Any]:
+    own = msgspec.structs.fields(_ANSWERS[kind][1])
+    return [
+        *_WHO,
+        *((one.name, one.type) if one.required else (one.name, one.type, one.default) for one in own),
+    ]
+
+
+@cache
 def _sent_type(app: str, task: str, kind: Kind, names: Sequence[tuple[str, str]]) -> type[msgspec.Struct]:
     title, answer = _ANSWERS[kind]
-    fields: list[Any] = [
-        *_WHO,
-        *(
-            (field.name, field.type) if field.required else (field.name, field.type, field.default)
-            for field in msgspec.structs.fields(answer)
-        ),
-    ]
-    if not names:
-        return Prediction if kind == "score" else _struct(title, fields, answer.__doc__)
+    fields = _fields(kind)
     types: dict[str, Any] = {name: rest[0] for name, *rest in fields} | {_TIME: str}
     taken = {name for name, *_ in fields}
     for source, name in names:
