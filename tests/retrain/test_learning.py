@@ -31,10 +31,10 @@ Store = Callable[..., int]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    """A home with a version of pakit/peers that serves, trained on rows that are stored too."""
+    """A home with a version of pakit/peers that serves; of the rows that are stored it has seen none."""
     opened = Home(open_folder(tmp_path / "home"), {"pakit": PAKIT})
     _store(opened, seed=1, n=400)
-    opened.train("pakit/peers")
+    opened.train("pakit/peers", simulation=Simulation(n_rows=400, seed=1))
     opened.promote("pakit/peers", "1", actor="test", reason="first", override=True)
     yield opened
     opened.close()
@@ -63,7 +63,7 @@ def state(home: Home) -> Any:
     return {name: array.tolist() for name, array in unpack_parts(body, where="test").arrays.items()}
 
 
-def test_what_was_trained_on_is_not_learned_again_and_what_comes_is_once(home: Home, desk: Desk) -> None:
+def test_what_was_stored_before_is_not_learned_and_what_comes_is_once(home: Home, desk: Desk) -> None:
     learn(desk, NOW)
     assert learned_history(home.folder.events, WHOSE) == []
 
@@ -73,6 +73,19 @@ def test_what_was_trained_on_is_not_learned_again_and_what_comes_is_once(home: H
 
     (step,) = learned_history(home.folder.events, WHOSE)
     assert (step.number, step.n_rows, step.reason) == (1, n, "learned")
+
+
+def test_a_version_of_stored_rows_begins_with_those_that_it_was_judged_on(home: Home, desk: Desk) -> None:
+    trained = home.train("pakit/peers")
+    home.promote("pakit/peers", "2", actor="test", reason="another", override=True)
+    n = _store(home, seed=2, days_later=1.0)
+
+    learn(desk, NOW)
+
+    (step,) = learned_history(home.folder.events, ("pakit", "peers", 2))
+    assert trained.rows.kind == "store"
+    n_judged, n_fitted = trained.rows.held_out.height, trained.rows.train.height
+    assert n_judged + n <= step.n_rows <= 400 - n_fitted + n, "those between the two were for neither"
 
 
 def test_many_rows_are_learned_in_steps_that_come_to_the_same(

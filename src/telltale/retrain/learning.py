@@ -6,7 +6,7 @@ is kept whole (`telltale.registry.learned`), and where they were removed they ar
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import monotonic
 from typing import Any, Final
 
@@ -99,10 +99,11 @@ def _found(desk: Desk, version: Version, step: Learned | None) -> _Place:
     columns = read_manifest(version.path, where=version.reference).row_columns
     if step is not None:
         return _Place(step, None, columns, step.upto_id)
-    # What was there before it was trained on, or was not to be. What came while it was trained is the exception.
-    took_s = version.facts.get("seconds")
-    took = timedelta(seconds=float(took_s) if isinstance(took_s, int | float) else 0.0)
-    return _Place(None, None, columns, id_before(desk.folder.events, version.created_at - took))
+    # What came after the rows that it was fitted on: those that it was judged on, and what came while it was trained. A
+    # version of other rows than stored ones learns from what comes once it is there.
+    fitted = version.facts.get("fitted_upto_id")
+    upto_id = fitted if isinstance(fitted, int) else id_before(desk.folder.events, version.created_at)
+    return _Place(None, None, columns, upto_id)
 
 
 def _versions(desk: Desk) -> Iterator[tuple[App, Task, Version]]:

@@ -15,6 +15,7 @@ from telltale.contract.verdict import Verdict
 from telltale.models.manifest import Manifest
 from telltale.registry.registry import Registry
 from telltale.registry.versions import Version
+from telltale.telemetry.frames import LINE
 from telltale.train.fitted import Progress, TrainingChoices
 from telltale.train.version import TrainingRows, train_version
 
@@ -97,7 +98,7 @@ def train_and_register(
                 "n_held_out": rows.held_out.height,
                 "columns": list(rows.columns),
                 "targets": targets_document(manifest.verdict),
-                "seconds": round(time.perf_counter() - started, 3),
+                "fitted_upto_id": _newest_fitted(rows),
             },
             actor=actor,
             now=datetime.now(UTC),
@@ -105,6 +106,14 @@ def train_and_register(
     seconds = time.perf_counter() - started
     log.info("training_done", version=version.number, verdict=manifest.verdict.outcome, seconds=round(seconds, 3))
     return TrainedVersion(version=version, manifest=manifest, rows=rows, seconds=seconds)
+
+
+def _newest_fitted(rows: TrainingRows) -> int | None:
+    """The stored event that came last of those it was fitted on; None where its rows were not stored."""
+    if rows.kind != "store" or rows.train.is_empty():
+        return None
+    newest = rows.train[LINE].max()
+    return newest if isinstance(newest, int) else None
 
 
 def targets_document(verdict: Verdict) -> list[dict[str, object]]:
