@@ -153,7 +153,9 @@ def _of_row(step: RowStep, done: pl.DataFrame, rows: SeasonalRows) -> pl.Expr | 
         case Largest():
             return pl.max_horizontal(pl.col(name).abs() for name in step.columns)
         case Norm():
-            return (pl.sum_horizontal(pl.col(name) ** 2 for name in step.columns) / len(step.columns)).sqrt()
+            # In one order: `sum_horizontal` adds as its threads come, and the last bit is not always the same.
+            squares = [pl.col(name) ** 2 for name in step.columns]
+            return (pl.reduce(lambda left, right: left + right, squares) / len(step.columns)).sqrt()
         case Lookup():
             # No table of Polars is empty, and none has a null among its texts.
             table = step.table or {"": step.otherwise}
