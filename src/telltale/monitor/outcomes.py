@@ -4,7 +4,6 @@ A store that sends such events itself needs none of this. What is learned, and w
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -15,13 +14,13 @@ from telltale.contract.errors import NotFoundError, SchemaError, UsageError
 from telltale.contract.kinds import Acting
 from telltale.contract.schema import EventSchema
 from telltale.storage.database import Database
+from telltale.storage.instants import from_us
 from telltale.telemetry.frames import LINE
 from telltale.telemetry.raw_rows import RawRows
 from telltale.telemetry.validate import Checked, check_rows
 
 _WHERE: Final = "feedback, outcome"
 _LOGGED: Final = 'SELECT app, task, entity, at_us, "values", answer FROM prediction WHERE id = ?'
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OutcomeEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +57,7 @@ def outcome_event(
         )
     event = app.event(app.task(task_name).event)
     row = _row(event, acting, msgspec.json.decode(asked), msgspec.json.decode(answer), outcome)
-    row[event.time] = (_EPOCH + timedelta(microseconds=at_us)).isoformat()
+    row[event.time] = from_us(at_us).isoformat()
     if event.entity is not None and event.entity not in row:
         row[event.entity] = entity
     raw = RawRows(frame=pl.DataFrame([{LINE: 1, **row}], strict=False), source=_WHERE)

@@ -6,7 +6,7 @@ be taken back: an earlier number is copied under a new one, and the rows that we
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
@@ -54,13 +54,13 @@ def learned_heads(events: Database) -> Mapping[Whose, int]:
 
 def learned_history(events: Database, whose: Whose) -> list[Learned]:
     """The steps kept of a version, newest first."""
-    return [Learned(**dict(zip(Learned.__struct_fields__, row, strict=True))) for row in events.fetch(_HISTORY, whose)]
+    return [_step(row) for row in events.fetch(_HISTORY, whose)]
 
 
 def newest_learned(events: Database, whose: Whose) -> Learned | None:
     """The newest step of a version, or None."""
     rows = events.fetch(f"{_HISTORY} LIMIT 1", whose)
-    return Learned(**dict(zip(Learned.__struct_fields__, rows[0], strict=True))) if rows else None
+    return _step(rows[0]) if rows else None
 
 
 def learned_body(events: Database, whose: Whose, number: int) -> bytes | None:
@@ -129,6 +129,10 @@ def forget_learned(connection: Connection, app: str | None) -> int:
     """Remove all steps of an app, or of all: what was learned is learned again from the events that are still stored."""
     theirs = [] if app is None else [tables.learned.c.app == app]
     return connection.execute(delete(tables.learned).where(*theirs)).rowcount
+
+
+def _step(row: tuple[Any, ...]) -> Learned:
+    return Learned(**dict(zip(Learned.__struct_fields__, row, strict=True)))
 
 
 def _newest_number(connection: Connection, whose: Whose) -> int:

@@ -85,8 +85,9 @@ def _train(
 
     device = device_named(str(parameters["device"]))
     rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    network = next_network(n_tokens, int(parameters["hidden"])).to(device)
+    with torch.random.fork_rng(devices=[]):  # nobody else's random numbers move
+        torch.random.manual_seed(seed)
+        network = next_network(n_tokens, int(parameters["hidden"])).to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=float(parameters["learning_rate"]))
     loss_of = nn.CrossEntropyLoss()
     batch, offsets = int(parameters["batch_size"]), np.arange(-int(parameters["length"]), 0)
