@@ -68,7 +68,8 @@ def test_rows_pass_the_check_and_hold_nothing_of_the_files(tmp_path: Path) -> No
     rows = list(collect_blocks(str(tmp_path), None))
 
     told = repr(rows)
-    assert not any(word in told for word in ("quick", "4711", "secret-name", "noise"))
+    # Words with letters that no hash has: four digits stand in some hash or figure by chance.
+    assert not any(word in told for word in ("quick", "account", "secret-name", "noise"))
     checked = check_rows(BLOCK, rows_from_objects(rows), require_time=True)
     assert checked.quarantined == ()
     assert sorted(checked.frame.group_by(ENTITY).len()["len"].to_list()) == [1, 3]
