@@ -188,7 +188,11 @@ class SegmentEstimator(AnyEstimator, Protocol):
 
 
 class Interactions(msgspec.Struct, frozen=True, kw_only=True):
-    """Who took what: arrays of one length. `users` and `items` count from 0; `times_s` is 0 where time is not known."""
+    """Who took what: arrays of one length. `users` and `items` count from 0; `times_s` is 0 where time is not known.
+
+    Rows of one user stand together, oldest first. `attributes` has, by name, the values of each item (n items, maybe none);
+    `segments` the group of each user (n users; "" where it is not known), or nothing.
+    """
 
     users: NDArray[np.int64]
     items: NDArray[np.int64]
@@ -196,13 +200,18 @@ class Interactions(msgspec.Struct, frozen=True, kw_only=True):
     times_s: Floats
     n_users: int
     n_items: int
+    attributes: Mapping[str, Sequence[tuple[str, ...]]] = {}
+    segments: tuple[str, ...] = ()
 
 
 class Ranker(Protocol):
     """A fitted order of items, for whoever has seen some items: nobody needs to be known from training."""
 
-    def score(self, seen: Sequence[int]) -> Floats:
-        """A score for every item, shape (n items,), of one who has seen these, oldest first; none is allowed."""
+    def score(self, past: Sequence[int], session: Sequence[int] = ()) -> Floats:
+        """A score for every item, shape (n items,), of one who had `past` before and came to `session` in this visit.
+
+        Both oldest first, and any of them may be empty.
+        """
         ...
 
 

@@ -56,10 +56,23 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):
-    """What a task of kind "rank" orders: the values of `item`, for an entity. `weight` is a numeric column, or None."""
+    """What a task of kind "rank" orders: the values of `item`, for an entity.
+
+    Args:
+        item: the column that names an item.
+        weight: a numeric column of how much a row says, or None.
+        kind: the column of what the entity did with the item, or None; `kind_weights` says how much each kind says, 1
+            where it says nothing.
+        attributes: columns (dtype "str" or "strs") of what an item is; the latest value of each that a row gave counts.
+        segment: the column of the group that an entity belongs to, or None; the latest counts.
+    """
 
     item: str
     weight: str | None = None
+    kind: str | None = None
+    kind_weights: dict[str, float] = {}
+    attributes: tuple[str, ...] = ()
+    segment: str | None = None
 
 
 class Forecasting(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,12 +4,27 @@ import msgspec
 
 
 class RankQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is asked for: an entity known from training, or one told by the items it has `seen`."""
+    """Who is asked for: an entity known from training, or one told by the items it has `seen`.
+
+    Args:
+        entity: whom.
+        top_k: so many items at most.
+        seen: the items of this visit, oldest first; of one who is not known, all there is to go by.
+        include_seen: whether items that the entity has had, or that are in `seen`, may be in the answer.
+        without: items that are not wanted.
+        filters: by the name of an attribute, its values that are wanted: an item must have one of each.
+        diversity: from 0, the best by themselves, to 1, as unlike each other as can be.
+        segment: the group of one who is not known.
+    """
 
     entity: str | None = None
     top_k: int = 10
     seen: tuple[str, ...] = ()
     include_seen: bool = False
+    without: tuple[str, ...] = ()
+    filters: dict[str, tuple[str, ...]] = {}
+    diversity: float = 0.0
+    segment: str | None = None
 
 
 class ForecastQuery(msgspec.Struct, frozen=True, kw_only=True):

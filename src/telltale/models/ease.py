@@ -98,9 +98,9 @@ class ItemWeights:
         self._place = np.full(n_items, -1, dtype=np.int64)
         self._place[kept] = np.arange(len(kept))
 
-    def score(self, seen: Sequence[int]) -> Floats:
+    def score(self, past: Sequence[int], session: Sequence[int] = ()) -> Floats:
         """A score for every item, shape (n items,); those without weights share the lowest."""
-        places = self._place[np.unique(np.asarray(seen, dtype=np.int64))]
+        places = self._place[np.unique(np.asarray([*past, *session], dtype=np.int64))]
         own = self._weights[places[places >= 0]].sum(axis=0, dtype=np.float64)
         scores = np.full(len(self._place), own.min(initial=0.0))
         scores[self._kept] = own

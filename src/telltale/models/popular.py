@@ -67,9 +67,9 @@ class SameForAll:
     def __init__(self, popularity: Floats) -> None:
         self._popularity = popularity
 
-    def score(self, seen: Sequence[int]) -> Floats:
+    def score(self, past: Sequence[int], session: Sequence[int] = ()) -> Floats:
         """A score for every item."""
-        del seen
+        del past, session
         return self._popularity.copy()
 
 

@@ -142,10 +142,11 @@ class RankRuntime:
         found: list[int] = self._seen[self._starts[number] : self._starts[number + 1]].tolist()
         return found
 
-    def _scores(self, seen: list[int], source: Source) -> tuple[Floats, Source]:
-        if not seen:
+    def _scores(self, past: list[int], session: list[int]) -> tuple[Floats, Source]:
+        if not past and not session:
             return self._popularity, "popular"
-        return self._ranker.score(seen), source if self._is_personal else "popular"
+        source: Source = "personal" if past else "session"
+        return self._ranker.score(past, session), source if self._is_personal else "popular"
 
     def _answer(self, query: Query) -> RankAnswer:
         assert isinstance(query, RankQuery), "asked with another kind of query"
@@ -153,7 +154,7 @@ class RankRuntime:
             raise UsageError(f"top_k {query.top_k}", where="top_k", mend=f"Give a number from 1 to {MOST_ITEMS}.")
         own = self._known_items(query.entity)
         told = [self._item_number[item] for item in query.seen if item in self._item_number]
-        scores, source = self._scores(own + told, "personal" if own else "session")
+        scores, source = self._scores(own, told)
         if not query.include_seen:
             scores = scores.copy()
             scores[own + told] = -np.inf
