@@ -5,6 +5,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS ?= tests src
 CASES ?= 100000
 SEED ?= 1
+# As the command does: tests run two at a time, and small matrices gain nothing from a second core.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: demo setup test lint check bench soak fuzz system chain
 

@@ -72,7 +72,7 @@ def _trials(data: Path | None, test: Path | None, *, quick: bool, progress: Prog
     if data is None:
         if test is not None:
             raise UsageError("--test without --data", where="intrusion", mend="Name the folder to fit on with --data.")
-        return trials_at_home("unsw_nb15", made_flows(_MOST_QUICK, seed=0))
+        return trials_at_home("unsw_nb15", made_flows(_MOST_QUICK // 2 if quick else _MOST_QUICK, seed=0))
     sets = read_sets(data, progress=progress)
     if test is None:
         most = {"most": _MOST_QUICK} if quick else {}

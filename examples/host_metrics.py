@@ -1,4 +1,4 @@
-"""This machine's own metrics, from the collector to a served prediction with reasons. Needs psutil; takes a minute.
+"""This machine's own metrics, from the collector to a served prediction with reasons. Needs psutil; takes half a minute.
 
     python examples/host_metrics.py
 
@@ -26,7 +26,7 @@ from telltale.serve.settings import ServeSettings
 from telltale.telemetry.host import collect_host
 
 TASK = "helios/anomaly"
-INTERVAL_S, N_ROWS = 0.25, 120
+INTERVAL_S, N_ROWS = 0.1, 120
 
 
 def spin(until: float) -> None:
