@@ -41,7 +41,7 @@ class NoveltyTrees:
     name = "novelty_trees"
     kind: Kind = "score"
     # Fewer kinds, trees and components: what is checked is that they fit together.
-    check_parameters: Mapping[str, Parameter] = {"max_iter": 60, "n_kinds": 6, "n_components": 8}
+    check_parameters: Mapping[str, Parameter] = {"max_iter": 30, "n_kinds": 3, "n_components": 8}
     traits = Traits(needs_labels=True, is_costly=True)
     defaults: Mapping[str, Parameter] = {
         **NOVELTY.defaults,

@@ -84,6 +84,7 @@ def try_without_kinds(
     kind = _clusters(features[positive], surprise[positive], int(parameters["n_kinds"]), seed=seed)
     is_trial = rng.random(len(positive)) < _KNOWN_SHARE
     group = rng.permutation(int(parameters["n_kinds"]))[kind] % _GROUPS
+    rounds = min(_TRIAL_ROUNDS, int(parameters["max_iter"]))
     logits, rows_asked, kinds, shares = [], [], [], []
     for number in np.unique(group):
         is_new = group == number
@@ -91,7 +92,7 @@ def try_without_kinds(
         if not len(learnt):
             continue
         rows = np.concatenate([normal, learnt])
-        trees = fit_trees(features[rows], labels[rows], parameters, seed=seed, rounds=_TRIAL_ROUNDS)
+        trees = fit_trees(features[rows], labels[rows], parameters, seed=seed, rounds=rounds)
         new = np.unique(kind[is_new])
         asked = [(0, held_out, 1.0), (1, positive[~is_new & is_trial], 0.5)]
         asked += [(2 + int(one), positive[kind == one], 0.5 / len(new)) for one in new]
