@@ -19,7 +19,7 @@ demo: .venv/base
 	touch $@
 
 .venv/all: .venv/base
-	$(PIP) install --constraint constraints.txt --editable '.[chain,collect,gossip,keyboard,neural,traces,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[chain,collect,gossip,keyboard,neural,postgres,prophet,traces,dev]'
 	touch $@
 
 setup: .venv/all
@@ -59,7 +59,7 @@ soak: setup
 # that can jump, promtool and Alertmanager for the tests of alarms,
 # an X server and keys for it for those of the recorder.
 system:
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light prometheus prometheus-alertmanager xvfb xdotool
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light postgresql prometheus prometheus-alertmanager xvfb xdotool
 
 # A Substrate runtime under a development executor, for the tests of the chain client alone (Node 18 or later; 315 MB).
 CHOPSTICKS ?= $(HOME)/.cache/telltale-tests/chopsticks

@@ -28,7 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--write goes with `all`")
     configure_logs(level="warning")
     asked = Asked(
-        data=given.data, test=given.test, quick=given.quick, grid=given.grid, task=given.task, rate=given.rate
+        data=given.data,
+        test=given.test,
+        quick=given.quick,
+        grid=given.grid,
+        best=given.best,
+        task=given.task,
+        rate=given.rate,
     )
     try:
         if given.name != _ALL:
@@ -62,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quick", action="store_true", help="under 20 s: to see that it runs")
     parser.add_argument("--grid", action="store_true", help="helios: the table of grid searches as well (minutes)")
+    parser.add_argument("--best", action="store_true", help="trend: the row telltale_best as well (minutes)")
     parser.add_argument("--task", default="", metavar="APP/TASK", help="serve: what is served")
     parser.add_argument("--rate", type=float, metavar="N", help="serve: latency at N requests per second as well")
     parser.add_argument("--write", type=Path, metavar="FILE", help="all: write the page and its pictures")
@@ -71,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 def _in_own_process(name: str, *, quick: bool) -> dict[str, Any]:
     """One benchmark in a process of its own: what one leaves in memory must not weigh on the next."""
     _tell(f"== {name}")
-    more = ["--quick"] if quick else ["--grid"] if "grid" in BENCHMARKS[name].options else []
+    dear = [f"--{option}" for option in ("grid", "best") if option in BENCHMARKS[name].options]
+    more = ["--quick"] if quick else dear
     data_set = BENCHMARKS[name].data_set
     folder = Path(os.environ.get("TELLTALE_DATA", "")) / data_set
     if data_set and "TELLTALE_DATA" in os.environ and folder.is_dir():

@@ -17,7 +17,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nothing"], "Known: blocks, host, keystrokes"),
+        (["nothing"], "Known: access_log, blocks, host, keystrokes"),
         (["keystrokes"], "telltale collect keystrokes --user-id ID"),
         (["keystrokes", "--user-id", " "], "the user id is blank"),
         (["keystrokes", "file.txt", "--user-id", "alice"], "Leave the path out"),

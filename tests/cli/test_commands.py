@@ -166,7 +166,7 @@ def test_feedback_from_a_file_labels_stored_events_for_training(
         (["evaluate", "helios/anomaly"], "helios/anomaly"),
         (["promote", "helios/anomaly", "--version", "7"], "helios/anomaly"),
         (["rollback", "helios/anomaly"], "helios/anomaly"),
-        (["collect", "nothing"], "Known: blocks, host"),
+        (["collect", "nothing"], "Known: access_log, blocks, host"),
         (["schedule", "set", "helios/anomaly", "often"], "0 3 * * 0"),
         (["no-such-command"], "No such command"),
     ],

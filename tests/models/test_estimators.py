@@ -13,4 +13,4 @@ def test_every_estimator_is_found_by_its_own_name() -> None:
 
 def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(UsageError, match=r"isolation_forest, .*robust_z"):
-        estimator_named("one_class_svm")
+        estimator_named("crystal_ball")

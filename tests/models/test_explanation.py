@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from telltale.contract.answer import Input, Reason, ScoreAnswer
 from telltale.contract.estimator import Features, Parts
-from telltale.contract.plan import Plan
+from telltale.contract.plan import Plan, Seasonal
 from telltale.features.derive import PlanDraft
 from telltale.features.frame import feature_matrix
 from telltale.features.own_level import apart, apart_now, apart_over
@@ -219,7 +219,8 @@ def test_an_entity_that_training_has_not_seen_is_said_to_be_new(kind: str) -> No
 def test_where_no_entity_has_levels_of_its_own_none_is_new() -> None:
     runtime = RUNTIMES["row"]
     steps = tuple(
-        replace(step, tables={"": step.tables[""]}) if hasattr(step, "tables") else step for step in runtime.plan.steps
+        replace(step, tables={"": step.tables[""]}) if isinstance(step, Seasonal) else step
+        for step in runtime.plan.steps
     )
     alike = ScoreRuntime(
         replace(runtime.bundle, manifest=replace(runtime.manifest, plan=replace(runtime.plan, steps=steps)))

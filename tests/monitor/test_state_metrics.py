@@ -56,6 +56,30 @@ def test_versions_trained_are_counted(state: Database) -> None:
     assert f"telltale_training_total{LABELS} 2.0" in _page(state)
 
 
+def test_jobs_are_shown_by_how_they_stand(state: Database) -> None:
+    _work(state, now=NOW)
+    begin_job(state, "helios", "anomaly", actor="t", reason="r", owner="w", now=NOW)
+
+    page = _page(state)
+
+    for standing in ("failed", "running"):
+        assert f'telltale_jobs{{app="helios",state="{standing}",task="anomaly"}} 1.0' in page
+
+
+def test_the_figures_of_what_is_in_production_are_shown_and_those_it_has_not_are_left_out(state: Database) -> None:
+    with state.write() as connection:
+        for number, metrics in ((1, '{"f1": 0.5}'), (2, '{"f1": 0.75, "auroc": null}')):
+            connection.exec_driver_sql(
+                "INSERT INTO version VALUES ('helios', 'anomaly', ?, ?, '', '{}', '', 0, '', '', 'pass', ?, '{}', 0, NULL, NULL)",
+                (number, f"v{number}", metrics),
+            )
+        connection.exec_driver_sql("INSERT INTO role VALUES ('helios', 'anomaly', 'champion', 2)")
+
+    shown = [line for line in _page(state).splitlines() if line.startswith("telltale_champion_figure{")]
+
+    assert shown == ['telltale_champion_figure{app="helios",metric="f1",task="anomaly",version="2"} 0.75']
+
+
 def test_an_alarm_is_shown_while_it_lasts(state: Database) -> None:
     shown = 'telltale_alarm_active{app="helios",name="version_not_loaded",task="anomaly"} 1.0'
     raise_alarm(state, "version_not_loaded", app="helios", task="anomaly", what="gone", mend="Restore it.", now=NOW)

@@ -18,7 +18,7 @@ from telltale.models.bundle import load_bundle, save_bundle
 from telltale.models.forecast_runtime import ForecastRuntime
 from telltale.telemetry.frames import ENTITY, LINE, TIME, sort_checked
 from telltale.train.fitted import TrainingChoices
-from telltale.train.forecast import judge_forecast
+from telltale.train.forecast import judge_forecast, shown_forecasts
 from telltale.train.split import hold_out
 from telltale.train.version import TrainingRows, train_version
 
@@ -89,6 +89,14 @@ def test_what_was_said_is_judged_by_what_came(runtime: ForecastRuntime) -> None:
     assert judged.verdict.outcome == "pass"
     assert judged.metrics["accuracy"].n == 20
     assert judged.metrics["coverage_95"].value > 0.7
+
+
+def test_what_came_is_shown_beside_what_was_said(runtime: ForecastRuntime) -> None:
+    shown = shown_forecasts(TASK, runtime, sales(20, ("mugs", "pens", "tea"), first_day=86))
+
+    assert [one.name for one in shown] == ["mugs", "tea"]
+    assert [len(one.came) for one in shown] == [HORIZON, HORIZON]
+    assert shown_forecasts(TASK, runtime, sales(20)) == []
 
 
 def test_rows_of_other_times_or_other_series_tell_nothing(runtime: ForecastRuntime) -> None:

@@ -137,7 +137,7 @@ def test_a_search_is_refused(tmp_path: Path) -> None:
         trained(tmp_path, n_trials=3)
 
 
-@pytest.mark.parametrize(("names", "fault"), [({}, "names.json lacks"), ({"segments": ("one",)}, "1 names and")])
+@pytest.mark.parametrize(("names", "fault"), [({}, "names.json lacks"), ({"segments": ("one",)}, "1 names, ")])
 def test_a_bundle_whose_names_are_lost_is_refused(
     runtime: SegmentRuntime, tmp_path: Path, names: dict[str, tuple[str, ...]], fault: str
 ) -> None:

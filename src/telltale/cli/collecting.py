@@ -120,6 +120,8 @@ def _stream(
     if found.collect_path is not None:
         if not path:
             raise UsageError(f"{found.name} reads files", where="collect", mend=f"{usage} PATH")
+        if "tell" in signature(found.collect_path).parameters:
+            options = {**options, "tell": _say_aside if aside else say}
         return found.collect_path(path, n_rows, **options)
     if found.collect_entity is not None:
         column = app.event(found.event).entity or "entity"

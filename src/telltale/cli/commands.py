@@ -17,6 +17,7 @@ from telltale.cli import (
     evaluation,
     events,
     forget,
+    ingesting,
     keys,
     labels,
     learned,
@@ -47,7 +48,7 @@ _app.command()(serving.work)
 _app.command()(events.simulate)
 _app.command("collect")(collecting.collect_command(()))
 _app.command()(events.validate)
-_app.command()(events.ingest)
+_app.command()(ingesting.ingest)
 _app.command("export")(events.export)
 _app.command()(labels.feedback)
 _app.command()(enrolling.enrol)

@@ -1,4 +1,4 @@
-"""Rows in and out: `simulate`, `validate`, `ingest`, `export`."""
+"""Rows in and out: `simulate`, `validate`, `export`; `ingesting.py` has `ingest`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from telltale.cli.attacking import RATE_PER_S, refuse_lone_options
+from telltale.cli.attacking import attack as simulate_attack
 from telltale.cli.console import AsJson, next_step, out, print_json, say, table
 from telltale.cli.description import Describe, figures_of, say_figures
 from telltale.contract.app import App
@@ -28,9 +30,9 @@ _SHOWN = 20
 def simulate(
     event: Event,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option("-o", "--output", help="File to write (.csv, .ndjson, .parquet), or a folder for all events."),
-    ],
+    ] = None,
     days: Annotated[float | None, typer.Option(help="How many days.  [default: the event's]")] = None,
     rows: Annotated[
         int | None, typer.Option("--rows", "--samples", help="Exactly so many rows, in place of days.")
@@ -49,10 +51,18 @@ def simulate(
         int | None, typer.Option(help="Of how many entities, such as devices.  [default: the event's]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same rows.")] = 0,
+    attack: Annotated[
+        str, typer.Option(help="Attack a version with events of this kind, and tell what it finds; no file is needed.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option(help="With --attack: a running telltale, on this machine's loopback alone.", metavar="URL")
+    ] = "",
+    rate: Annotated[float, typer.Option(help="With --against: requests a second at most.")] = RATE_PER_S,
+    key: Annotated[str, typer.Option(help="With --against: the server's key.", envvar="TELLTALE_KEY")] = "",
     describe: Describe = False,
     as_json: AsJson = False,
 ) -> int:
-    """Write labelled synthetic rows to a file; of an app's every event, to a folder."""
+    """Write labelled synthetic rows to a file, of an app's every event to a folder; or simulate an attack on a version."""
     from telltale.telemetry.export import write_frame
 
     how = Simulation(
@@ -63,6 +73,11 @@ def simulate(
         n_entities=entities,
         seed=seed,
     )
+    if attack:
+        return simulate_attack(event, attack, how, against=against, rate=rate, key=key, output=output, as_json=as_json)
+    refuse_lone_options(against)
+    if output is None:
+        raise UsageError("there is no file to write to", where="simulate", mend="Add -o FILE, or --attack KIND.")
     apps = installed_apps()
     wants_all = "/" not in event and len(find_app(apps, event).events) > 1
     if wants_all and output.suffix:
@@ -100,13 +115,6 @@ def _after_simulation(app: App, schema: EventSchema, path: object) -> str:
     return f"telltale train {app.name}/{task.name} --data {path}"
 
 
-def _after_storing(app: App, schema: EventSchema) -> str:
-    task = next((task for task in app.tasks if task.event == schema.name), None)
-    if task is None:
-        return f"telltale export {app.name}/{schema.name} -o {schema.name}.ndjson: no task reads this event yet"
-    return f"telltale train {app.name}/{task.name}"
-
-
 def mapping_at(path: Path | None) -> SourceMapping | None:
     """The mapping that `--map` names; None where it is not given. Raises UsageError and NotFoundError."""
     from telltale.telemetry.mapping import read_mapping
@@ -138,9 +146,9 @@ def validate(
     unmet = unmet_demands(schema, checked)
     figures = figures_of(event_columns(checked.frame, schema), schema, wants_columns=describe)
     if as_json:
-        print_json({**_document(checked), **figures.as_document(), "unmet_demands": unmet})
+        print_json({**checked_document(checked), **figures.as_document(), "unmet_demands": unmet})
     else:
-        _show(checked)
+        show_checked(checked)
         say_figures(figures)
         for demand in unmet:
             say(f"Not fit to train on: {demand}.")
@@ -153,31 +161,6 @@ def validate(
             else f"telltale ingest {event} {file}{'' if mapped is None else f' --map {mapped}'}"
         )
     return 1 if checked.quarantined or unmet else 0
-
-
-def ingest(
-    event: Event,
-    source: Annotated[str, typer.Argument(help="File, http(s) address, or - for NDJSON.", metavar="FILE|URL")],
-    mapped: Map = None,
-    as_json: AsJson = False,
-) -> int:
-    """Store the good rows of a file or an address; bad ones are quarantined with their reasons."""
-    from telltale.home.backend import key_for
-    from telltale.home.settings import read_settings
-
-    settings = read_settings(Path.cwd())
-    key = key_for(source, api_url=settings["API_URL"], api_key=settings["API_KEY"])
-    with open_home() as home:
-        checked, stored = home.ingest(event, source, mapping=mapping_at(mapped), api_key=key)
-        app, schema = find_event(home.apps, event)
-    if as_json:
-        document = {"stored": stored.n_stored, "already_stored": stored.n_already, **_document(checked)}
-        print_json(document)
-        return 0
-    _show(checked)
-    say(f"{stored.n_stored:,} rows stored, {stored.n_already:,} were stored already.")
-    next_step(_after_storing(app, schema))
-    return 0
 
 
 def export(
@@ -253,7 +236,8 @@ def _export_derived(event: str, output: Path, *, source: str, label: int | None,
     return 0
 
 
-def _document(checked: Checked) -> dict[str, object]:
+def checked_document(checked: Checked) -> dict[str, object]:
+    """What a check found, as `--json` prints it."""
     return {
         "read": checked.n_read,
         "accepted": checked.frame.height,
@@ -264,7 +248,8 @@ def _document(checked: Checked) -> dict[str, object]:
     }
 
 
-def _show(checked: Checked) -> None:
+def show_checked(checked: Checked) -> None:
+    """What a check found, for people."""
     say(f"{checked.n_read:,} rows read: {checked.frame.height:,} accepted, {len(checked.quarantined):,} quarantined.")
     say(f"Measured: {', '.join(checked.columns)}.")
     for name, why in checked.ignored.items():

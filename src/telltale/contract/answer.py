@@ -75,14 +75,23 @@ class ChoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     context: Context
 
 
-class SegmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is alike: the segment, its name for people, how far from its middle, and the share of rows in training."""
+class SegmentAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is alike: the segment, its name for people, how far from its middle, and the share of rows in training.
+
+    `rule` says in words which rows most of the segment is made of. Where the division is made for what comes later, segments are
+    counted from the best, `points` are what the row's columns add up to, from 0 to 100, which alone decide the segment, and
+    `expected` has what is to come by its name; with `explain`, `points_of` has the points that each column gave.
+    """
 
     segment: int
     name: str
     distance: float
     share: float
     context: Context
+    rule: str = ""
+    points: int | None = None
+    expected: dict[str, float] | None = None
+    points_of: dict[str, int] | None = None
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):

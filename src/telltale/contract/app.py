@@ -12,7 +12,17 @@ from telltale.contract.command import AppCommand, CommandOption
 from telltale.contract.derivation import Derivation
 from telltale.contract.errors import UsageError
 from telltale.contract.estimator import Tell
-from telltale.contract.kinds import Acting, Choices, Forecasting, Kind, Ranking, Similarity, Succession, Verification
+from telltale.contract.kinds import (
+    Acting,
+    Choices,
+    Forecasting,
+    Kind,
+    Ranking,
+    Segmenting,
+    Similarity,
+    Succession,
+    Verification,
+)
 from telltale.contract.plan import Plan
 from telltale.contract.route import Route
 from telltale.contract.schema import EventSchema
@@ -33,7 +43,8 @@ class PlanDeriver(Protocol):
     """Derives and fits a plan on training rows alone.
 
     `frame` has the columns of `telltale.telemetry.frames`: `@entity`, `@time`, maybe `@label`, and `columns`, floats
-    unless the schema says otherwise. Rows labelled positive are left out of every fitted table.
+    unless the schema says otherwise. Rows labelled positive are left out of every fitted table
+    but those that say what labelled texts are like (`TextOdds`).
     """
 
     def __call__(self, frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1) -> Plan:
@@ -80,6 +91,7 @@ class Task:
         threshold_variable: environment variable that overrides the threshold in serving, or "".
         choices, ranking, forecasting, verification, similarity, succession, acting: what a task of kind "choose", "rank",
             "forecast", "verify", "similar", "next", "act" decides with.
+        segmenting: for "segment": what its segments are to tell apart, if anything.
         attacks: for "verify": what attackers try, each measured where a version is evaluated.
         answer_names: names that fields of an answer are sent under too, by the field: `{"decision": "is_anomaly"}`;
             "time" is the time of the row that was decided.
@@ -113,6 +125,7 @@ class Task:
     similarity: Similarity | None = None
     succession: Succession | None = None
     acting: Acting | None = None
+    segmenting: Segmenting | None = None
     attacks: tuple[Attack, ...] = ()
     answer_names: Mapping[str, str] = field(default_factory=dict)
     query_names: Mapping[str, str] = field(default_factory=dict)
@@ -128,8 +141,9 @@ class Collection:
     """A source of real rows on this machine.
 
     `collect(interval_s, n_rows)` yields rows as dictionaries in the event's columns, one per interval; for ever where
-    `n_rows` is None. In its place `collect_path(path, n_rows)` reads what lies at a path, and `collect_entity(entity, tell)`
-    records somebody, or something, that is named, until whoever does it ends it; it tells people how, and what came of it.
+    `n_rows` is None. In its place `collect_path(path, n_rows)` reads what lies at a path, and with a parameter `tell`
+    says what it passed over; `collect_entity(entity, tell)` records somebody, or something, that is named, until whoever does
+    it ends it; it tells people how, and what came of it.
     `options` of the command line are passed to `collect` and `collect_path` by their name where they are given; of two sources that have one of
     the same name it means the same.
     `output` is the file below TELLTALE_HOME that rows go to where nobody names another; "-" for standard output.
@@ -170,6 +184,8 @@ class App:
         schedules: retraining of several tasks together.
         routes: paths of its own.
         commands: of its own, on the command line.
+        simulated_kinds: what `simulate` labels 1, by kind, of the events where it has kinds: attacks, of which one can be asked for.
+        backend_paths: where under API_URL a backend has the rows of an event, by its name, unless an operator says otherwise.
     """
 
     name: str
@@ -183,6 +199,8 @@ class App:
     schedules: tuple[AppSchedule, ...] = ()
     routes: tuple[Route, ...] = ()
     commands: tuple[AppCommand, ...] = ()
+    backend_paths: Mapping[str, str] = field(default_factory=dict)
+    simulated_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def event(self, name: str) -> EventSchema:
         """The event of that name. Raises UsageError."""

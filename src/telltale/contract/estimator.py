@@ -16,6 +16,7 @@ Features = NDArray[np.float32]  # shape (n rows, k features), finite
 Scores = NDArray[np.float64]  # shape (n rows,), finite, HIGHER = more likely the event
 Groups = NDArray[np.int64]  # shape (n rows,), a number per entity: whose each row is
 Floats = NDArray[np.float64]
+Seasons = tuple[int, ...]  # periods in steps, shortest first, each above 1 and known twice at least; maybe none
 Tell = Callable[[str], None]  # a line for people, while it goes on
 
 
@@ -50,12 +51,17 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
         is_costly: a fit takes so long that the threshold is set from one left-out fold in place of four.
         validates: it keeps some training rows to validate on while it learns, and `fit` takes `groups` for that
             (`ValidatingEstimator`).
+        needs_outcomes: it divides rows by what came of them later, known of some (`ValueEstimator`).
+        tells_rarity: its score without labels is how rare it is among normal rows: 1 where a tenth of them score higher,
+            3 for one in 1,000. Where to cut then follows from how many false alarms are wanted.
     """
 
     needs: tuple[str, ...] = ()
     needs_labels: bool = False
     is_costly: bool = False
     validates: bool = False
+    needs_outcomes: bool = False
+    tells_rarity: bool = False
 
 
 class AnyEstimator(Protocol):
@@ -187,6 +193,58 @@ class SegmentEstimator(AnyEstimator, Protocol):
         ...
 
 
+class Points(msgspec.Struct, frozen=True, kw_only=True):
+    """What points say of rows.
+
+    Args:
+        of: shape (n rows, k features), whole numbers; a row's sum decides its segment.
+        expected: shape (n rows, m outcomes), of what is to come.
+    """
+
+    of: NDArray[np.int64]
+    expected: Floats
+
+
+class PointsAssigner(Assigner, Protocol):
+    """A fitted division by points. Row-wise. Segments are counted from the best."""
+
+    def points(self, features: Features) -> Points:
+        """What each feature of each row gives, and what is expected of the row."""
+        ...
+
+
+class ValueEstimator(AnyEstimator, Protocol):
+    """A model that divides rows into segments by what came of such rows later."""
+
+    def fit(
+        self,
+        features: Features,
+        *,
+        outcomes: Floats,
+        cuts: Sequence[Floats],
+        groups: Groups,
+        parameters: Parameters,
+        seed: int,
+        tell: Tell = silent,
+    ) -> Parts:
+        """Fit on rows. Same seed, same parts.
+
+        Args:
+            features: of all rows.
+            outcomes: shape (n rows, m), NaN where it is not known; the first is what segments are to tell apart.
+            cuts: of each feature the values, rising, at which people would tell its rows apart.
+            groups: whose each row is: rows of one are resampled together.
+            parameters: complete.
+            seed: of what is drawn.
+            tell: given lines for people.
+        """
+        ...
+
+    def load(self, parts: Parts) -> PointsAssigner:
+        """An assigner from stored parts alone. Raises BundleError."""
+        ...
+
+
 class Interactions(msgspec.Struct, frozen=True, kw_only=True):
     """Who took what: arrays of one length. `users` and `items` count from 0; `times_s` is 0 where time is not known.
 
@@ -240,9 +298,9 @@ class ForecastEstimator(AnyEstimator, Protocol):
     """A method that continues series, each by itself. It is not loaded again: a bundle keeps what it said."""
 
     def forecast(
-        self, values: Floats, *, season: int, horizon: int, level: float, parameters: Parameters, seed: int
+        self, values: Floats, *, seasons: Seasons, horizon: int, level: float, parameters: Parameters, seed: int
     ) -> Continued:
-        """Continue one evenly spaced series, oldest first, of the period `season` (1 where there is none)."""
+        """Continue one evenly spaced series, oldest first, at least one value, with these seasons."""
         ...
 
 

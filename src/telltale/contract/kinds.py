@@ -1,6 +1,6 @@
 """What a task decides with, where rows and columns alone do not say it: one value per kind of task."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -65,6 +65,8 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
             where it says nothing.
         attributes: columns (dtype "str" or "strs") of what an item is; the latest value of each that a row gave counts.
         segment: the column of the group that an entity belongs to, or None; the latest counts.
+        had_too: other events of the app, about the same entities, whose stored rows have the column `item` too: who is in them has
+            had those items, whether a version was trained on that or not.
     """
 
     item: str
@@ -73,6 +75,7 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     kind_weights: dict[str, float] = {}
     attributes: tuple[str, ...] = ()
     segment: str | None = None
+    had_too: tuple[str, ...] = ()
 
 
 class Forecasting(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +84,22 @@ class Forecasting(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     horizon: int
     level: float = 0.95
+
+
+class Segmenting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the segments of a task of kind "segment" are for, where rows say what came of them later.
+
+    Args:
+        outcomes: numeric columns of what came later, known of some rows; segments are to tell the first one apart. No model
+            sees them as features.
+        plain: columns whose quintiles, added up, are the plain way to order rows: what a version must not be worse than. With
+            a "-" before it less of a column is better. None may be empty.
+        named: names for the segments, best first, from the median of each column in each; None: what stands out names them.
+    """
+
+    outcomes: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    named: Callable[[Sequence[Mapping[str, float]]], Sequence[str]] | None = None
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

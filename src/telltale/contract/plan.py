@@ -153,12 +153,12 @@ class ForwardFill(msgspec.Struct, frozen=True, kw_only=True, tag="forward_fill",
 class WindowStat(msgspec.Struct, frozen=True, kw_only=True, tag="window_stat", tag_field="op"):
     """A statistic of the entity's rows of the last `window_s` seconds, this one included: `(t - window_s, t]`.
 
-    Where those are more than `most_rows`, it is of the last so many, so that what serving must keep is bounded. `std` is that of the sample (n - 1), and 0 of one row; `q75` interpolates linearly between ranks.
+    Where those are more than `most_rows`, it is of the last so many, so that what serving must keep is bounded. `std` is that of the sample (n - 1), and 0 of one row; `q75` interpolates linearly between ranks; `count` is of rows, `distinct` of values that differ.
     """
 
     out: str
     column: str
-    stat: Literal["mean", "std", "min", "max", "q75"]
+    stat: Literal["mean", "std", "min", "max", "q75", "count", "distinct"]
     window_s: float
     most_rows: int
 
@@ -172,15 +172,53 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, tag="product", tag_fiel
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True, tag="lookup", tag_field="op"):
-    """What a table says of a text; `otherwise` of a text that is not in it, as of none.
-
-    The only step that reads a column of text.
-    """
+    """What a table says of a text; `otherwise` of a text that is not in it, as of none."""
 
     out: str
     column: str
     table: dict[str, float]
     otherwise: float
+
+
+class TextStatistic(msgspec.Struct, frozen=True, kw_only=True, tag="text_statistic", tag_field="op"):
+    """One figure of a text, as of `telltale.features.text.text_statistic`; `otherwise` of none."""
+
+    out: str
+    column: str
+    stat: Literal["length", "digits", "signs", "longest", "escapes", "checksum"]
+    otherwise: float
+
+
+class TextSurprise(msgspec.Struct, frozen=True, kw_only=True, tag="text_surprise", tag_field="op"):
+    """How rare the n-grams of a text are in normal rows: the mean over its rarest stretch, in bits; `otherwise` of none.
+
+    Bits are counted from where an n-gram is rare. `form` "shapes" takes every letter for one, "characters" tells them
+    apart; a digit is any digit in both. With `by_parameter` a text is `name=value&…`, and the n-grams of each name are its
+    own. `table` has a value for each bin of hashed n-grams, written as `telltale.features.text_grams.write_table` does.
+    """
+
+    out: str
+    column: str
+    form: Literal["characters", "shapes"]
+    size: int
+    by_parameter: bool
+    table: str
+    otherwise: float
+
+
+class TextOdds(msgspec.Struct, frozen=True, kw_only=True, tag="text_odds", tag_field="op"):
+    """What labelled texts say of a text: log odds of the event by its n-grams; 0 where there is no text.
+
+    `columns` are put together in order. The checksum of the whole picks one of `tables`, each fitted on texts of the other
+    checksums, so that a training row has no part in what is said of it. A table is of weights for bins of hashed n-grams, as
+    `telltale.features.text_odds` writes them; the odds are their mean over the n-grams times `scale`, plus `offset`.
+    """
+
+    out: str
+    columns: tuple[str, ...]
+    tables: tuple[str, ...]
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
 
 
 Step = (
@@ -201,6 +239,9 @@ Step = (
     | OwnLevel
     | Missing
     | Lookup
+    | TextStatistic
+    | TextSurprise
+    | TextOdds
 )
 
 
@@ -272,7 +313,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def nullable(self) -> frozenset[str]:
         """Measured columns that may have no value, since a step fills them and no other reads them."""
-        return frozenset(step.column for step in self.steps if isinstance(step, ForwardFill | Missing | Lookup))
+        filled = frozenset(step.column for step in self.steps if isinstance(step, ForwardFill | Missing))
+        return filled | self.text
 
     @property
     def knows_strangers(self) -> bool:
@@ -282,4 +324,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> frozenset[str]:
         """Measured columns of text."""
-        return frozenset(step.column for step in self.steps if isinstance(step, Lookup))
+        of_one = {step.column for step in self.steps if isinstance(step, Lookup | TextStatistic | TextSurprise)}
+        return frozenset(of_one.union(*(step.columns for step in self.steps if isinstance(step, TextOdds))))

@@ -15,6 +15,7 @@ class RankQuery(msgspec.Struct, frozen=True, kw_only=True):
         filters: by the name of an attribute, its values that are wanted: an item must have one of each.
         diversity: from 0, the best by themselves, to 1, as unlike each other as can be.
         segment: the group of one who is not known.
+        had: what the entity has had since training, oldest first; a server adds what is stored.
     """
 
     entity: str | None = None
@@ -25,6 +26,7 @@ class RankQuery(msgspec.Struct, frozen=True, kw_only=True):
     filters: dict[str, tuple[str, ...]] = {}
     diversity: float = 0.0
     segment: str | None = None
+    had: tuple[str, ...] = ()
 
 
 class ForecastQuery(msgspec.Struct, frozen=True, kw_only=True):

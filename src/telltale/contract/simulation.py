@@ -18,6 +18,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
         n_entities: of how many entities, where the event lets one choose.
         seed: same seed, same rows.
         start: time of the first row, aware; None for the app's.
+        kinds: what is labelled 1, of these kinds alone, where the simulator has kinds; () for all of them.
     """
 
     days: float | None = None
@@ -27,9 +28,20 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     n_entities: int | None = None
     seed: int = 0
     start: datetime | None = None
+    kinds: tuple[str, ...] = ()
 
-    def check(self, *, where: str, highest_rate: float = 1.0, has_entities: bool = False) -> None:
-        """Raise UsageError for what no simulator can do, and for a number of entities where there is no choice."""
+    def check(
+        self,
+        *,
+        where: str,
+        highest_rate: float = 1.0,
+        has_entities: bool = False,
+        known_kinds: tuple[str, ...] = (),
+    ) -> None:
+        """Raise UsageError for what no simulator can do, and for entities or kinds where there is no choice of them."""
+        for kind in self.kinds:
+            if kind not in known_kinds:
+                raise UsageError.not_one_of(kind, known_kinds, where=f"{where}: kind")
         if self.n_entities is not None and not has_entities:
             raise UsageError("how many entities there are is not to be chosen", where=where, mend="Leave it out.")
         for name, value in (

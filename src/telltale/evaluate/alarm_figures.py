@@ -16,7 +16,7 @@ Places = NDArray[np.int64]
 
 _WEEK_S: Final = 604_800.0
 ALARM_METRICS: Final = ("event_recall", "false_alarms_per_entity_week")
-_FOUND, FALSE_ALARMS = ALARM_METRICS
+EVENT_RECALL, FALSE_ALARMS = ALARM_METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def alarm_metrics(
     """
     found = alarm_figures(events, decided, times_s, entities, memory_s=memory_s)
     n_found = round(found.event_recall * found.n_events) if found.n_events else 0
-    measured = {_FOUND: rate(n_found, found.n_events), FALSE_ALARMS: undefined()}
+    measured = {EVENT_RECALL: rate(n_found, found.n_events), FALSE_ALARMS: undefined()}
     if found.entity_weeks > 0:
         k = found.n_false_alarms
         low = k * (1 - 1 / (9 * k) - Z_95 / (3 * k**0.5)) ** 3 if k else 0.0

@@ -10,6 +10,8 @@ from telltale.evaluate.intervals import undefined, wilson
 
 _N_RESAMPLES, _BLOCK = 1_000, 50
 
+_NAMES = ("hit_rate_10", "ndcg_10", "recall_20")
+
 Flags = NDArray[np.bool_]
 
 
@@ -33,8 +35,9 @@ def rank_metrics(hits: Sequence[Flags], n_relevant: Sequence[int], *, seed: int 
     0.631
     """
     if not hits:
-        return dict.fromkeys(("hit_rate_10", "ndcg_10", "recall_20"), undefined())
-    by_user = _by_user(hits, n_relevant)
+        return dict.fromkeys(_NAMES, undefined())
+    figures = figures_by_user(hits, n_relevant)
+    by_user = {name: figures[name] for name in _NAMES}
     low, high = _intervals(np.stack(list(by_user.values()), axis=1), seed=seed)
     found = {}
     for place, (name, values) in enumerate(by_user.items()):
@@ -59,23 +62,31 @@ def gain_over(
     """
     if not hits:
         return undefined()
-    differences = _by_user(hits, n_relevant)[metric] - _by_user(baseline, n_relevant)[metric]
+    differences = figures_by_user(hits, n_relevant)[metric] - figures_by_user(baseline, n_relevant)[metric]
     value = float(differences.mean())
     low, high = _intervals(differences[:, None], seed=seed)
     return Measured(value=value, low=min(low[0], value), high=max(high[0], value), n=len(hits))
 
 
-def _by_user(hits: Sequence[Flags], n_relevant: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def figures_by_user(hits: Sequence[Flags], n_relevant: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    """Each user's own figures, shape (n users,) each: those of `rank_metrics`, and `ndcg_10_all`.
+
+    In `ndcg_10_all` the ideal is that of all relevant items, however many: ten places cannot reach it for one who has more. Some
+    tables are made so; see `rank_metrics` for the arguments.
+    """
     table = np.zeros((len(hits), 20))
     for line, flags in zip(table, hits, strict=True):
         line[: min(20, len(flags))] = flags[:20]
     relevant = np.asarray(n_relevant, dtype=np.float64)
     discount = 1.0 / np.log2(np.arange(2, 12))
-    ideal = np.cumsum(discount)[np.minimum(relevant, 10).astype(np.int64) - 1]
+    most = int(relevant.max(initial=10))
+    ideal = np.cumsum(1.0 / np.log2(np.arange(2, max(most, 10) + 2)))
+    places = relevant.astype(np.int64) - 1
     return {
         "hit_rate_10": (table[:, :10].sum(axis=1) > 0).astype(np.float64),
-        "ndcg_10": table[:, :10] @ discount / ideal,
+        "ndcg_10": table[:, :10] @ discount / ideal[np.minimum(places, 9)],
         "recall_20": table.sum(axis=1) / relevant,
+        "ndcg_10_all": table[:, :10] @ discount / ideal[places],
     }
 
 

@@ -6,10 +6,12 @@ from html import escape
 from pathlib import Path
 
 from telltale.contract.verdict import Measured, TargetResult, Verdict
+from telltale.evaluate.forecast_plot import FORECAST_CAPTION, FORECAST_PLOT
 from telltale.evaluate.html_parts import facts_list, page, sheet
 from telltale.evaluate.kind_plots import METRICS_CAPTION, METRICS_PLOT
 from telltale.evaluate.plots import CAPTIONS
 from telltale.evaluate.report_style import STYLE
+from telltale.evaluate.segment_plot import SEGMENTS_CAPTION, SEGMENTS_PLOT
 from telltale.evaluate.wording import (
     MARKS,
     MET_WORDS,
@@ -26,6 +28,11 @@ from telltale.evaluate.wording import (
     verdict_sentence,
 )
 
+_KIND_CAPTIONS = {
+    METRICS_PLOT: METRICS_CAPTION,
+    SEGMENTS_PLOT: SEGMENTS_CAPTION,
+    FORECAST_PLOT: FORECAST_CAPTION,
+}
 _FOOTNOTE = (
     "Intervals are 95 % and take rows as independent; rows of one incident are not, "
     "so read an interval as the narrowest that it could be."
@@ -144,7 +151,7 @@ def _scale(result: TargetResult) -> str:
 def _plots(images: Mapping[str, Path]) -> str:
     figures = []
     for name, file in images.items():
-        caption = METRICS_CAPTION if name == METRICS_PLOT else CAPTIONS.get(name, "")
+        caption = _KIND_CAPTIONS.get(name) or CAPTIONS.get(name, "")
         source = f"data:image/png;base64,{b64encode(file.read_bytes()).decode('ascii')}"
         figures.append(
             f'<figure><img src="{source}" alt="{escape(caption or name)}">'

@@ -10,6 +10,8 @@ from telltale.contract.verdict import Measured, Outcome, TargetResult, Verdict
 _DECIMALS = frozenset(
     {
         *("auroc", "average_precision", "false_alarms_per_entity_week", "vus_pr", "mase", "silhouette"),
+        # A share of variance, and a ratio: of segments.
+        *("eta2", "eta2_any", "eta2_gain", "lift_top20", "lift_top20_gain"),
         # In the unit of the reward that a task acts for.
         *("value_ips", "value_snips", "value_dr", "value_logged", "gain_dr", "effective_n"),
     }
@@ -31,6 +33,11 @@ _NAMES = {
     "zero_miss_false_alarm_rate": "Zero-miss false-alarm rate",
     "zero_miss_false_alarm_rate_per_person": "Zero-miss false-alarm rate, mean per person",
     "bootstrap_ari": "Bootstrap ARI",
+    "eta2": "Eta squared of what came later",
+    "eta2_any": "Eta squared of whether any came",
+    "eta2_gain": "Eta squared, gain over quintiles",
+    "lift_top20": "Lift of the best fifth",
+    "lift_top20_gain": "Lift of the best fifth, gain over quintiles",
     "hit_rate_10": "Hit rate at 10",
     "hit_rate_10_gain": "Hit rate at 10, gain",
     "ndcg_10": "NDCG at 10",
@@ -168,6 +175,7 @@ def count_text(metric: str, n: int) -> str:
         "false_negative_rate": "positive",
         "average_precision": "positive",
         "event_recall": "events",
+        "clean_clients_flagged": "clients",
         "false_alarms_per_entity_week": "negative",
         "false_positive_rate": "negative",
         "specificity": "negative",

@@ -34,11 +34,11 @@ from telltale.features.expected import clock, expected_levels, least_spread, log
 from telltale.features.frame import rows_in_window, run_plan
 from telltale.features.levels import robust_spread
 from telltale.features.row_alone import window_of_row_alone
-from telltale.features.steps import inputs
+from telltale.features.steps import TextStep, inputs
 from telltale.telemetry.frames import LABEL
 
 Floats = NDArray[np.float64]
-Stat = Literal["mean", "std", "min", "max", "q75"]
+Stat = Literal["mean", "std", "min", "max", "q75", "count", "distinct"]
 
 # Deviations are squashed by a signed logarithm from about this many spreads on: a tree's cuts are uniform over the
 # range seen, and one value a thousand spreads out would otherwise leave no cut for those ten spreads out.
@@ -251,7 +251,7 @@ class PlanDraft:
 
     def add(self, step: Step, *, back: int = 0) -> None:
         """Add a step that reads so many rows before its own."""
-        if not isinstance(step, ForwardFill | Missing):
+        if not isinstance(step, ForwardFill | Missing | TextStep):
             for name in inputs(step):
                 self._check(name)
         self.steps.append(step)

@@ -28,7 +28,8 @@ from telltale.contract.plan import (
     WindowStat,
 )
 from telltale.features.seasonal_rows import SeasonalRows, SeasonalTables
-from telltale.features.steps import RowStep, WindowStep, layers
+from telltale.features.steps import RowStep, TextStep, WindowStep, layers
+from telltale.features.text_steps import read_frame
 from telltale.features.time_windows import Floats, Places, stats_of_windows, window_starts
 from telltale.telemetry.frames import ENTITY, TIME
 
@@ -63,6 +64,8 @@ def run_plan(
                 columns.append(_of_row_alone(step).alias(step.out))
             elif isinstance(step, WindowStat):
                 stats.append(step)
+            elif isinstance(step, TextStep):
+                columns.append(read_frame(step, done))
             elif isinstance(step, OwnLevel):
                 columns.append(_own_level(step, done).alias(step.out))
             elif isinstance(step, Rolling) and step.stat != "median":
@@ -216,7 +219,8 @@ def _of_row_alone(step: WindowStep) -> pl.Expr:
         case ForwardFill():
             return pl.col(step.column).fill_null(step.otherwise)
         case WindowStat():
-            return pl.lit(0.0) if step.stat == "std" else pl.col(step.column)
+            alone = {"std": 0.0, "count": 1.0, "distinct": 1.0}
+            return pl.lit(alone[step.stat]) if step.stat in alone else pl.col(step.column)
 
 
 def _own_level(step: OwnLevel, done: pl.DataFrame) -> pl.Expr:

@@ -56,6 +56,8 @@ def read_windows(plan: Plan) -> tuple[ReadWindow, ...]:
     rows: dict[str, int] = {}
     for step in plan.steps:
         if isinstance(step, WindowStat):
+            if step.stat in {"count", "distinct"}:
+                continue  # how large a value was in a row before is not what is counted
             for name in _read_by(step, writes):
                 spans.setdefault(name, set()).add((step.window_s, step.most_rows))
         elif isinstance(step, Rolling) and step.stat != "median":

@@ -20,9 +20,13 @@ from telltale.contract.plan import (
     Seasonal,
     Step,
     Sum,
+    TextOdds,
+    TextStatistic,
+    TextSurprise,
     WindowStat,
 )
 
+TextStep = TextStatistic | TextSurprise | TextOdds
 RowStep = Log | Ratio | Seasonal | Deviation | RateDeviation | Clip | Largest | Norm | Product | Sum | Missing | Lookup
 WindowStep = Change | Rolling | OwnLevel | ForwardFill | WindowStat
 
@@ -42,7 +46,7 @@ def inputs(step: Step) -> tuple[str, ...]:
             return (step.column, step.level, step.spread)
         case RateDeviation():
             return (step.rate, step.count, step.level, step.spread)
-        case Largest() | Norm() | Product() | Sum():
+        case Largest() | Norm() | Product() | Sum() | TextOdds():
             return step.columns
         case _:
             return (step.column,)

@@ -123,6 +123,11 @@ def _quantile(windows: _Windows, share: float) -> Floats:
     return np.asarray(below + (above - below) * (rank - low))
 
 
+def _distinct(windows: _Windows) -> Floats:
+    differs = windows.ordered[1:] != windows.ordered[:-1]
+    return np.asarray(1.0 + (differs & np.isfinite(windows.ordered[1:])).sum(axis=0))
+
+
 _OF_WINDOWS: Final[dict[str, Callable[[_Windows], Floats]]] = {
     "mean": lambda windows: windows.mean,
     "std": _std,
@@ -130,6 +135,8 @@ _OF_WINDOWS: Final[dict[str, Callable[[_Windows], Floats]]] = {
     "max": lambda windows: np.asarray(windows.values.max(axis=0)),
     "median": lambda windows: _quantile(windows, 0.5),
     "q75": lambda windows: _quantile(windows, 0.75),
+    "count": lambda windows: windows.n.astype(np.float64),
+    "distinct": _distinct,
 }
 
 
@@ -165,10 +172,26 @@ def quantile_75_of(values: Sequence[float]) -> float:
     return ordered[low] + (ordered[low + 1] - ordered[low]) * share if share else ordered[low]
 
 
+def count_of(values: Sequence[float]) -> float:
+    """How many values a window holds."""
+    return float(len(values))
+
+
+def distinct_of(values: Sequence[float]) -> float:
+    """How many that differ.
+
+    >>> distinct_of([2.0, 1.0, 2.0])
+    2.0
+    """
+    return float(len(set(values)))
+
+
 OF_VALUES: Final[dict[str, Callable[[Sequence[float]], float]]] = {
     "mean": mean_of,
     "std": std_of,
     "min": min,
     "max": max,
     "q75": quantile_75_of,
+    "count": count_of,
+    "distinct": distinct_of,
 }

@@ -35,13 +35,14 @@ from telltale.contract.plan import (
     WindowStat,
 )
 from telltale.features.calendar import MONDAY_OFFSET_S
-from telltale.features.steps import RowStep, WindowStep
+from telltale.features.steps import RowStep, TextStep, WindowStep, inputs
+from telltale.features.text_steps import reader
 from telltale.features.time_windows import OF_VALUES
 
-# A row's measured values; None only in columns that a ForwardFill step reads, and text only in those of a Lookup step.
+# A row's measured values; None only in columns that a ForwardFill step reads, and text only in those of Lookup and text steps.
 Row = Sequence[float | str | None]
 # One row's values: the measured columns, then one more per step, then its time where the plan has windows of time. A
-# measured value may be None or text, as in a row; only ForwardFill and Lookup steps read those.
+# measured value may be None or text, as in a row; only ForwardFill, Lookup and text steps read those.
 Slots = list[float]
 # (a row's measured values, the slots of the rows before it, its epoch time, its entity) -> its slots
 Run = Callable[[Row, Sequence[Slots], float, str], Slots]
@@ -104,12 +105,17 @@ class _Writer:
 
     def write(self, place: int, step: Step, places: Mapping[str, int]) -> None:
         """Add a step's lines. Raises KeyError where it reads a column that is not there."""
-        of = (
-            self._of_rows_before(place, step, places)
-            if isinstance(step, WindowStep)
-            else self._of_row(place, step, places)
-        )
+        if isinstance(step, TextStep):
+            of = self._of_texts(place, step, places)
+        elif isinstance(step, WindowStep):
+            of = self._of_rows_before(place, step, places)
+        else:
+            of = self._of_row(place, step, places)
         self._lines.append(f"s{place} = {of}")
+
+    def _of_texts(self, place: int, step: TextStep, places: Mapping[str, int]) -> str:
+        read = ", ".join(f"s{places[name]}" for name in inputs(step))
+        return f"{self._value(place, reader(step))}({read})"
 
     def _of_row(self, place: int, step: RowStep, places: Mapping[str, int]) -> str:
         match step:

@@ -1,19 +1,39 @@
-"""Rows from an address: the key goes to the backend it is for, and a backend that is down is asked again."""
+"""Where rows of events are asked for: addresses by hand, and those under API_URL that an operator or an app has named.
 
-import time
+The key goes to the backend that it is for, and to nobody else.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urljoin, urlsplit
 
-import structlog
+import msgspec
 
-from telltale.contract.errors import UnavailableError
-from telltale.telemetry.raw_rows import RawRows
-from telltale.telemetry.remote import read_url
+from telltale.contract.app import App
+from telltale.contract.errors import NotFoundError, UsageError
+from telltale.home.apps import find_app
+from telltale.telemetry.backend.pulling import Source
+from telltale.telemetry.mapping import SourceMapping, read_mapping
+from telltale.telemetry.paging import origin_of
 
-_ATTEMPTS: Final = 3
-_PORTS: Final = {"http": 80, "https": 443}
+SINCE: Final = "since"
 
-_logger = structlog.get_logger("telltale.home.backend")
+
+class DeclaredSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the rows of an event are, as a table `[APP.EVENT]` of the file that API_SOURCES names says.
+
+    Args:
+        path: under API_URL, with a query where one is needed; or a whole address.
+        since: the query parameter that takes a time (ISO 8601, UTC), so that the server answers with rows from there on;
+            "" where it has none, and everything is read every time.
+        map: file that says how its columns become the event's, beside this one.
+    """
+
+    path: str
+    since: str = SINCE
+    map: str = ""
 
 
 def is_address(source: str) -> bool:
@@ -37,28 +57,63 @@ def key_for(url: str, *, api_url: str, api_key: str) -> str:
         return ""
     try:
         asked, known = urlsplit(url), urlsplit(api_url)
-        is_theirs = _origin(asked) == _origin(known)
+        is_theirs = origin_of(asked) == origin_of(known)
     except ValueError:  # a port that is no number; reading the address says so
         return ""
     parts, under = asked.path.split("/"), known.path.rstrip("/").split("/")
     return api_key if is_theirs and ".." not in parts and parts[: len(under)] == under else ""
 
 
-def read_address(url: str, *, api_key: str = "", pause_s: float = 1.0) -> RawRows:
-    """The rows that an address answers with; asked again, a little later each time, where there was no good answer.
+def source_of(
+    app: App,
+    event: str,
+    url: str,
+    settings: Mapping[str, str],
+    *,
+    since: str = "",
+    mapping: SourceMapping | None = None,
+) -> Source:
+    """An address as a source of an event, with the key of the settings for what lies under API_URL."""
+
+    def key_of(asked: str) -> str:
+        return key_for(asked, api_url=settings["API_URL"], api_key=settings["API_KEY"])
+
+    return Source(app=app.name, schema=app.event(event), url=url, key_of=key_of, since=since, mapping=mapping)
+
+
+def declared_source(apps: Mapping[str, App], app: App, event: str, settings: Mapping[str, str]) -> Source | None:
+    """Where the settings say that rows of an event are; None where they say nothing.
 
     Raises:
-        UnavailableError: there was none in three attempts; what is stored already can still be trained on.
-        UsageError, UnauthorizedError, NotFoundError, TooLargeError, SchemaError: as `telltale.telemetry.remote`.
+        UsageError: the file that API_SOURCES names cannot be read, or names what there is not.
+        NotFoundError: there is no such file.
     """
-    for attempt in range(1, _ATTEMPTS):
-        try:
-            return read_url(url, api_key=api_key)
-        except UnavailableError as error:
-            _logger.warning("read_failed", where=error.where, attempt=attempt, what=error.what)
-            time.sleep(pause_s * attempt)
-    return read_url(url, api_key=api_key)
+    api_url = settings["API_URL"]
+    named = settings["API_SOURCES"]
+    file = Path(named) if named else None
+    declared = dict(_declared(file, apps)) if file is not None else {}
+    found = declared.get((app.name, event))
+    if found is None and file is None and event in app.backend_paths:
+        found = DeclaredSource(path=app.backend_paths[event])
+    if found is None or not (api_url or is_address(found.path)):
+        return None
+    url = found.path if is_address(found.path) else urljoin(f"{api_url.rstrip('/')}/", found.path.lstrip("/"))
+    mapping = read_mapping(file.parent / found.map) if file is not None and found.map else None
+    return source_of(app, event, url, settings, since=found.since, mapping=mapping)
 
 
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+def _declared(path: Path, apps: Mapping[str, App]) -> Iterator[tuple[tuple[str, str], DeclaredSource]]:
+    where = f"API_SOURCES: {path}"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = msgspec.convert(document, dict[str, dict[str, DeclaredSource]])
+    except FileNotFoundError as error:
+        raise NotFoundError("there is no such file", where=where, mend="Check the path.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        mend = f"Write a table [APP.EVENT] for each; known in it: {', '.join(DeclaredSource.__struct_fields__)}."
+        raise UsageError(f"it cannot be read ({error})", where=where, mend=mend) from error
+    for name, events in tables.items():
+        app = find_app(apps, name)
+        for event, source in events.items():
+            app.event(event)
+            yield (name, event), source

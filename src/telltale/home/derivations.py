@@ -1,6 +1,7 @@
 """Rows of an event made from those of another, of a file or of the store."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +11,7 @@ from telltale.contract.derivation import Derivation
 from telltale.contract.errors import NotEnoughDataError, UsageError
 from telltale.contract.schema import EventSchema
 from telltale.home.apps import find_event
+from telltale.telemetry.files import read_rows
 from telltale.telemetry.raw_rows import Quarantined
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def derive_rows(home: "Home", event: str, source: str, *, label: int | None = No
         SchemaError, NotFoundError: the file does not fit, or is not there.
     """
     app, schema = find_event(home.apps, event)
-    derivation = _derivation(app, schema)
+    derivation = _derivation(app, schema, source)
     label = derivation.label if label is None else _checked_label(schema, label)
     origin = app.event(derivation.source)
     address = f"{app.name}/{origin.name}"
@@ -75,16 +77,29 @@ def derive_rows(home: "Home", event: str, source: str, *, label: int | None = No
     )
 
 
-def _derivation(app: App, schema: EventSchema) -> Derivation:
-    for derivation in app.derivations:
-        if derivation.event == schema.name:
+def _derivation(app: App, schema: EventSchema, source: str) -> Derivation:
+    """Of several the one whose source is asked for; of a file the one whose source has most of its columns."""
+    own = [derivation for derivation in app.derivations if derivation.event == schema.name]
+    for derivation in own:
+        if source == f"{app.name}/{derivation.source}":
             return derivation
+    if len(own) > 1 and Path(source).is_file():
+        there = set(read_rows(Path(source)).frame.columns)
+        return max(own, key=lambda one: _n_required(app.event(one.source), there))
+    if own:
+        return own[0]
     possible = ", ".join(f"{app.name}/{one.event} from {app.name}/{one.source}" for one in app.derivations)
     raise UsageError(
         f"{app.name}/{schema.name} is not made from other events",
         where="export --from",
         mend=f"Of {app.name}: {possible or 'none is'}.",
     )
+
+
+def _n_required(schema: EventSchema, there: set[str]) -> int:
+    """How many of the columns that every row of an event has are there; none where one is missing."""
+    required = {column.name for column in schema.columns if not column.nullable}
+    return len(required) if required <= there else 0
 
 
 def _checked_label(schema: EventSchema, label: int) -> int:

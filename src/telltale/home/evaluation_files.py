@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from telltale.contract.app import Task
 from telltale.home.evaluation import Evaluation, as_document, write_answers
+from telltale.models.forecast_runtime import ForecastRuntime
 from telltale.models.runtimes import LoadedRuntime
 from telltale.models.score_runtime import ScoreRuntime
+from telltale.models.segment_runtime import SegmentRuntime
 from telltale.models.verify_runtime import VerifyRuntime
 from telltale.train.prepared import labels_of
 
@@ -58,6 +60,8 @@ def _facts(evaluation: Evaluation, runtime: LoadedRuntime) -> dict[str, str]:
     }
     if isinstance(runtime, ScoreRuntime | VerifyRuntime) and manifest.operating_point is not None:
         facts["threshold"] = f"{runtime.threshold:.4f}, from {manifest.operating_point.method}"
+    if isinstance(runtime, SegmentRuntime):
+        facts |= runtime.told()
     return facts
 
 
@@ -67,6 +71,10 @@ def _pictures(evaluation: Evaluation, task: Task, runtime: LoadedRuntime, direct
 
     if isinstance(runtime, VerifyRuntime):
         return _verification_pictures(evaluation, task, runtime, directory)
+    if isinstance(runtime, SegmentRuntime):
+        return _segment_pictures(evaluation, task, runtime, directory)
+    if isinstance(runtime, ForecastRuntime):
+        return _forecast_pictures(evaluation, task, runtime, directory)
     if not isinstance(runtime, ScoreRuntime):
         return write_metrics_plot(directory, metrics=evaluation.judged.metrics, targets=task.targets)
     labels = labels_of(evaluation.frame)
@@ -80,6 +88,39 @@ def _pictures(evaluation: Evaluation, task: Task, runtime: LoadedRuntime, direct
         targets=task.targets,
         importance=_importance(runtime, evaluation.frame, labels),
     )
+
+
+def _forecast_pictures(
+    evaluation: Evaluation, task: Task, runtime: ForecastRuntime, directory: Path
+) -> dict[str, Path]:
+    from telltale.evaluate.forecast_plot import write_forecast_plot
+    from telltale.evaluate.kind_plots import write_metrics_plot
+    from telltale.train.forecast import shown_forecasts
+
+    assert task.forecasting is not None, f"{task.name} does not say what it continues"
+    shown = shown_forecasts(task, runtime, evaluation.frame)
+    drawn = write_forecast_plot(directory, shown, level=task.forecasting.level)
+    return drawn | write_metrics_plot(directory, metrics=evaluation.judged.metrics, targets=task.targets)
+
+
+def _segment_pictures(evaluation: Evaluation, task: Task, runtime: SegmentRuntime, directory: Path) -> dict[str, Path]:
+    from telltale.contract.kinds import Segmenting
+    from telltale.evaluate.kind_plots import write_metrics_plot
+    from telltale.evaluate.segment_plot import write_segment_plot
+    from telltale.train.segment import outcomes_of
+
+    segmenting = task.segmenting or Segmenting()
+    later = outcomes_of(evaluation.frame, segmenting)
+    which = evaluation.answers["segment"].to_numpy()
+    drawn = write_segment_plot(
+        directory,
+        names=runtime.names,
+        rules=runtime.rules,
+        which=which,
+        later=later[:, 0] if segmenting.outcomes else None,
+        outcome=segmenting.outcomes[0] if segmenting.outcomes else "",
+    )
+    return drawn | write_metrics_plot(directory, metrics=evaluation.judged.metrics, targets=task.targets)
 
 
 def _verification_pictures(

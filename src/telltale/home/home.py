@@ -1,6 +1,6 @@
 """A home: one folder, its apps, and the verbs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,9 +17,10 @@ from telltale.contract.estimator import silent as untold
 from telltale.contract.schema import EventSchema
 from telltale.contract.simulation import Simulation
 from telltale.home.apps import find_event, find_task, installed_apps
-from telltale.home.backend import is_address, read_address
+from telltale.home.backend import is_address
 from telltale.home.evaluation import Evaluation, evaluate_rows
 from telltale.home.exports import write_training
+from telltale.home.pulls import Freshness, pull_events
 from telltale.home.settings import model_folder, read_settings
 from telltale.models.bundle import load_bundle
 from telltale.models.runtimes import LoadedRuntime, load_runtime, runtime_of
@@ -29,8 +30,10 @@ from telltale.retrain.stored_rows import stored_rows
 from telltale.retrain.training import TrainedVersion, train_and_register
 from telltale.serve.logs import configure_logs
 from telltale.storage.folder import Folder, open_folder
+from telltale.telemetry.backend.pulling import Pulled, Source
 from telltale.telemetry.event_store import EventStore, Stored
 from telltale.telemetry.mapping import SourceMapping
+from telltale.telemetry.raw_rows import RawRows
 from telltale.telemetry.validate import Checked
 from telltale.train.cross_validation import CrossValidated, cross_validate
 from telltale.train.fitted import Progress, TrainingChoices
@@ -234,21 +237,15 @@ class Home:
         return evaluation, runtime
 
     def validate(
-        self,
-        event: str,
-        source: Path | str,
-        *,
-        mapping: SourceMapping | None = None,
-        require_time: bool = False,
-        api_key: str = "",
+        self, event: str, source: Path | str, *, mapping: SourceMapping | None = None, require_time: bool = False
     ) -> Checked:
-        """Check the rows of a file, or of an http address, against an event, storing nothing; mapped first, if need be."""
+        """Check the rows of a file against an event, storing nothing; mapped first, if need be."""
         from telltale.telemetry.files import read_rows
         from telltale.telemetry.mapped_rows import map_rows
         from telltale.telemetry.validate import check_rows
 
         _, schema = find_event(self.apps, event)
-        rows = read_address(str(source), api_key=api_key) if is_address(str(source)) else read_rows(Path(source))
+        rows = read_rows(Path(source))
         return check_rows(schema, rows if mapping is None else map_rows(rows, mapping), require_time=require_time)
 
     def ingest(
@@ -256,13 +253,34 @@ class Home:
     ) -> tuple[Checked, Stored]:
         """Store the good rows of a file or an http address, and the bad ones with their reasons in the quarantine.
 
-        `api_key` is sent to the address as `X-API-Key`.
+        `api_key` is sent to the address as `X-API-Key`. Where it is away, nothing is stored: `pull` has more to say.
         """
         app, schema = find_event(self.apps, event)
-        checked = self.validate(event, source, mapping=mapping, require_time=True, api_key=api_key)
-        # Without the query, which may hold a key.
-        told = str(source).partition("?")[0] if is_address(str(source)) else str(source)
-        return checked, self.store(app, schema, checked, source=told)
+        if is_address(str(source)):
+            asked = Source(app=app.name, schema=schema, url=str(source), key_of=lambda _: api_key, mapping=mapping)
+            pulled, stored, _ = self.pull(asked, allow_stale=False)
+            return pulled.checked, stored
+        checked = self.validate(event, source, mapping=mapping, require_time=True)
+        return checked, self.store(app, schema, checked, source=str(source))
+
+    def pull(
+        self, source: Source, *, at_once: bool = False, allow_stale: bool = True
+    ) -> tuple[Pulled, Stored, Freshness]:
+        """Store the rows of a source; where it is away, those of its last good answer, and say so: see `telltale.home.pulls`."""
+        return pull_events(self.folder, source, now=datetime.now(UTC), at_once=at_once, allow_stale=allow_stale)
+
+    def ingest_sql(
+        self, event: str, parts: Iterable[RawRows], *, mapping: SourceMapping | None = None
+    ) -> Iterator[tuple[Checked, Stored]]:
+        """Store the rows of a database, part by part, as `telltale.telemetry.sql_rows` gives them."""
+        from telltale.telemetry.mapped_rows import map_rows
+        from telltale.telemetry.validate import check_rows
+
+        app, schema = find_event(self.apps, event)
+        for raw in parts:
+            rows = raw if mapping is None else map_rows(raw, mapping)
+            checked = check_rows(schema, rows, require_time=True)
+            yield checked, self.store(app, schema, checked, source=raw.source)
 
     def store(self, app: App, schema: EventSchema, checked: Checked, *, source: str) -> Stored:
         """Store checked rows and quarantine the bad ones."""

@@ -6,20 +6,26 @@ serves, and ends with its worker.
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import structlog
 
+from telltale.contract.app import App
 from telltale.contract.errors import TelltaleError
+from telltale.home.backend import declared_source
+from telltale.home.pulls import Freshness, pull_before_training
+from telltale.home.settings import read_settings
 from telltale.retrain.apart import JobOrder
 from telltale.retrain.retraining import Retraining, retrain
 from telltale.serve.app_references import load_apps
 from telltale.serve.guard.parent import end_with_parent
 from telltale.serve.logs import configure_logs
-from telltale.storage.folder import open_folder
+from telltale.storage.folder import Folder, open_folder
 
 _NICE: Final = 10
 _KILLED_FIRST: Final = 500  # of 1,000, in the kernel's choice where memory runs out
@@ -45,10 +51,12 @@ def do(order: JobOrder) -> Retraining:
     """Retrain, and say what went wrong where something did."""
     address = f"{order.app}/{order.task}"
     try:
-        app = next(app for app in load_apps(order.apps) if app.name == order.app)
+        apps = {app.name: app for app in load_apps(order.apps)}
+        app = apps[order.app]
         folder = open_folder(Path(order.home), artifacts=Path(order.artifacts) if order.artifacts else None)
         try:
-            return retrain(
+            fresh = _pull(folder, apps, app, order.task)
+            done = retrain(
                 folder,
                 app,
                 app.task(order.task),
@@ -57,6 +65,7 @@ def do(order: JobOrder) -> Retraining:
                 begun_at=order.begun_at,
                 device=order.device,
             )
+            return done if fresh is None else told_fresh(done, fresh)
         finally:
             folder.close()
     except TelltaleError as error:
@@ -64,6 +73,24 @@ def do(order: JobOrder) -> Retraining:
     except Exception as error:  # the worker is told, whatever went wrong
         _logger.exception("retraining_broke", app=order.app, task=order.task)
         return Retraining(task=address, action="failed", reason=f"{type(error).__name__}; see the log")
+
+
+def told_fresh(done: Retraining, fresh: Freshness) -> Retraining:
+    """The outcome with what is known of its rows: those of a backend that was away are told of in the reason."""
+    stale = fresh.told(datetime.now(UTC))
+    reason = f"{done.reason}. {stale}" if stale else done.reason
+    return msgspec.structs.replace(done, reason=reason, source=fresh.source, is_stale=fresh.is_stale)
+
+
+def _pull(folder: Folder, apps: Mapping[str, App], app: App, task: str) -> Freshness | None:
+    """Read what the shop's backend has that is new, where one is known."""
+    settings = read_settings(Path.cwd())
+    try:
+        source = declared_source(apps, app, app.task(task).event, settings)
+    except TelltaleError as error:  # a file of the operator's that is wrong must not end retraining
+        _logger.warning("sources_unread", why=str(error))
+        return Freshness(source="API_SOURCES", is_stale=True, fault=error.what)
+    return pull_before_training(folder, source)
 
 
 def give_way() -> None:

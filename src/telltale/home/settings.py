@@ -94,15 +94,22 @@ SETTINGS = (
     Setting(
         variable="API_URL",
         default="",
-        meaning="address of the shop's backend, as in http://localhost:8080; nothing is asked of it but what "
-        "`telltale ingest APP/EVENT ADDRESS` names",
+        meaning="address of the shop's backend, as in http://localhost:8080: `telltale work` reads new rows there before it "
+        "retrains, and so does `telltale ingest APP/EVENT` without a file; empty: nothing is asked of anybody",
         promise="E-1, E-28",
     ),
     Setting(
         variable="API_KEY",
         default="",
-        meaning="key that `ingest` sends as X-API-Key to addresses under API_URL, and to no other",
+        meaning="key that is sent as X-API-Key to addresses under API_URL, and to no other",
         promise="E-1, E-28",
+    ),
+    Setting(
+        variable="API_SOURCES",
+        default="",
+        meaning="TOML file that says where under API_URL the rows of which event are, as `examples/sources/shop.toml` does; "
+        "empty: where the app says",
+        promise="E-1",
     ),
     Setting(variable="EVENT_RETENTION_DAYS", default="30", meaning="days a stored event is kept; labelled ones stay"),
     Setting(variable="EVENT_RETENTION_GB", default="10", meaning="gigabytes of events kept, the oldest removed first"),

@@ -1,4 +1,4 @@
-"""Ensemble: an isolation forest, a window residual and, where rows are labelled, boosted trees, on one scale.
+"""Ensemble: an isolation forest, a second opinion and, where rows are labelled, boosted trees, on one scale.
 
 The scale is one of decimal logarithms: of how rare a score is among normal rows, and of the odds that labels give.
 """
@@ -59,7 +59,7 @@ _LN_10: Final = float(np.log(10.0))
 class Ensemble:
     """Score without labels: 1 where a tenth of normal rows score higher, 3 for one in 1,000; with labels: between 0 and 1.
 
-    Forest and residual learn from rows not labelled positive; what one of them alone finds odd counts half of what both
+    The members (of the estimator "ensemble" a forest and a window residual) learn from rows not labelled positive; what one of them alone finds odd counts half of what both
     do. Where 30 rows or more are labelled positive, boosted trees learn from labels: 0.7 times the decimal logarithm of
     their odds and 0.3 times the mean surprise of the others, told as a share. What was seen before is found sooner,
     what was not is left to the others. Odds, not how rare they are among normal rows: the highest scores of those rest on a
@@ -71,17 +71,27 @@ class Ensemble:
         Kriegel, Kröger, Schubert & Zimek, "Interpreting and Unifying Outlier Scores", SDM 2011.
     """
 
-    name = "ensemble"
     kind: Kind = "score"
-    traits = Traits(is_costly=True)
-    defaults: Mapping[str, Parameter] = {
-        **{name: value for member in MEMBERS for name, value in member.defaults.items()},
-        **_TREES,
-    }
-    search_space: Mapping[str, Choice] = {
-        name: choice for member in MEMBERS for name, choice in member.search_space.items()
-    }
-    grid: Mapping[str, tuple[Parameter, ...]] = {"max_samples": (128, 256, 512), "explained": (0.8, 0.9, 0.95)}
+
+    def __init__(
+        self,
+        name: str,
+        members: tuple[Estimator, ...],
+        *,
+        grid: Mapping[str, tuple[Parameter, ...]],
+        tells_rarity: bool = False,
+    ) -> None:
+        self.traits = Traits(is_costly=True, tells_rarity=tells_rarity)
+        self.name = name
+        self.members = members
+        self.defaults: Mapping[str, Parameter] = {
+            **{name: value for member in members for name, value in member.defaults.items()},
+            **_TREES,
+        }
+        self.search_space: Mapping[str, Choice] = {
+            name: choice for member in members for name, choice in member.search_space.items()
+        }
+        self.grid = grid
 
     def fit(
         self,
@@ -109,7 +119,7 @@ class Ensemble:
         graphs: dict[str, bytes] = {}
         tables: dict[str, NDArray[np.float64]] = {}
         of_rest: list[Scores] = []  # the surprise of each member over the rows left out
-        for place, member in enumerate(MEMBERS):
+        for place, member in enumerate(self.members):
             own = {name: value for name, value in parameters.items() if name in member.defaults}
             trial, whole = (
                 member.fit(features[rows], labels=None if labels is None else labels[rows], parameters=own, seed=seed)
@@ -131,14 +141,15 @@ class Ensemble:
             own = {**_TREES_HELD, **{name: parameters[name] for name in _TREES}}
             known = labels >= 0
             graphs["trees"] = fuse(
-                [fit_trees(features[known], labels[known], own, seed=seed)], n_features=features.shape[1]
+                [fit_trees(features[known], labels[known], own, seed=seed)],
+                n_features=features.shape[1],
             )
             arrays[_SHARE] = np.array([_TREES_SHARE])
         return Parts(onnx=join_graphs(graphs), arrays=arrays)
 
     def load(self, parts: Parts) -> "EnsembleScorer":
         """A scorer that needs ONNX Runtime and NumPy alone."""
-        return EnsembleScorer(parts)
+        return EnsembleScorer(parts, where=self.name)
 
 
 def _some(rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -165,17 +176,17 @@ def _table_of_new_rows(*, new: Scores, known: Scores, own: Scores) -> NDArray[np
 class EnsembleScorer:
     """An ONNX session on one thread, and a table for each member; row-wise. Raises BundleError."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, where: str) -> None:
         if parts.onnx is None:
-            raise BundleError("the bundle has no model.onnx", where="ensemble", mend="Train the version again.")
-        self._tables = tables_of(parts, where="ensemble")
+            raise BundleError("the bundle has no model.onnx", where=where, mend="Train the version again.")
+        self._tables = tables_of(parts, where=where)
         if _TOGETHER not in parts.arrays:
             raise BundleError(
-                "the bundle has no table of members together", where="ensemble", mend="Train the version again."
+                "the bundle has no table of members together", where=where, mend="Train the version again."
             )
         self._share: float | None = float(parts.arrays[_SHARE][0]) if _SHARE in parts.arrays else None
         self._together = parts.arrays[_TOGETHER]
-        self._run = open_session(parts.onnx, where="ensemble").run
+        self._run = open_session(parts.onnx, where=where).run
 
     def score(self, features: Features) -> Scores:
         """One score per row, float64."""
@@ -194,4 +205,4 @@ class EnsembleScorer:
         return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
 
 
-ESTIMATOR: Final = Ensemble()
+ESTIMATOR: Final = Ensemble("ensemble", MEMBERS, grid={"max_samples": (128, 256, 512), "explained": (0.8, 0.9, 0.95)})

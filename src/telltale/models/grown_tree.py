@@ -46,7 +46,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     @property
     def depth(self) -> int:
         """Questions on the longest way down."""
-        return int(_depths(self).max())
+        return int(depths(self).max())
 
 
 def impurity_of(counts: Floats, criterion: Criterion) -> Floats:
@@ -89,15 +89,31 @@ def predict_classes(tree: Tree, features: ArrayLike) -> Integers:
     return np.asarray(tree.classes[class_shares(tree, features).argmax(axis=1)], dtype=np.int64)
 
 
+def split_gains(tree: Tree) -> Floats:
+    """How much impurity each node's question takes away from its rows, on average; 0 in a leaf.
+
+    Of a tree grown by entropy that is the information gain of the split, in bits.
+
+    >>> from telltale.models.decision_tree_growth import grow_tree
+    >>> split_gains(grow_tree([[1.0], [2.0], [4.0], [5.0]], [0, 0, 1, 1], criterion="entropy")).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    size = tree.counts.sum(axis=1)
+    held = size * tree.impurity
+    inner = np.flatnonzero(tree.feature != LEAF)
+    gains = np.zeros(len(size))
+    gains[inner] = (held[inner] - held[tree.left[inner]] - held[tree.right[inner]]) / size[inner]
+    return gains
+
+
 def feature_importance(tree: Tree) -> Floats:
     """How much impurity the questions about each feature took away, as shares of 1 (0 where none was asked).
 
     It favours features of many values; for what a model rests on, permutation says more.
     """
     inner = np.flatnonzero(tree.feature != LEAF)
-    held = tree.counts.sum(axis=1) * tree.impurity
-    gain = held[inner] - held[tree.left[inner]] - held[tree.right[inner]]
-    total = np.bincount(tree.feature[inner], weights=gain, minlength=tree.n_features)
+    gain = split_gains(tree) * tree.counts.sum(axis=1)
+    total = np.bincount(tree.feature[inner], weights=gain[inner], minlength=tree.n_features)
     return np.asarray(total / max(total.sum(), np.finfo(np.float64).tiny), dtype=np.float64)
 
 
@@ -149,7 +165,7 @@ def draw(tree: Tree, names: Sequence[str] = (), *, max_depth: int | None = None)
     |- yes: class 0 (2 of 2)
     `- no: class 1 (1 of 1)
     """
-    depths = _depths(tree)
+    levels = depths(tree)
     known = names or [f"x{number}" for number in range(tree.n_features)]
     lines = []
     waiting = [(0, "", "")]
@@ -160,7 +176,7 @@ def draw(tree: Tree, names: Sequence[str] = (), *, max_depth: int | None = None)
         leaf = f"class {tree.classes[top]} ({int(counts[top])} of {n_rows})"
         if tree.feature[node] == LEAF:
             lines.append(before + leaf)
-        elif max_depth is not None and depths[node] >= max_depth:
+        elif max_depth is not None and levels[node] >= max_depth:
             lines.append(f"{before}{leaf}, further questions left out")
         else:
             lines.append(f"{before}{known[tree.feature[node]]} <= {tree.threshold[node]:.6g}: {n_rows} rows")
@@ -169,8 +185,9 @@ def draw(tree: Tree, names: Sequence[str] = (), *, max_depth: int | None = None)
     return "\n".join(lines)
 
 
-def _depths(tree: Tree) -> Integers:
-    depths = np.zeros(len(tree.feature), dtype=np.int64)
+def depths(tree: Tree) -> Integers:
+    """Questions above each node."""
+    found = np.zeros(len(tree.feature), dtype=np.int64)
     for node in np.flatnonzero(tree.feature != LEAF):
-        depths[[tree.left[node], tree.right[node]]] = depths[node] + 1
-    return depths
+        found[[tree.left[node], tree.right[node]]] = found[node] + 1
+    return found

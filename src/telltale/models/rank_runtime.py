@@ -1,6 +1,7 @@
 """A version that orders items, at work: a ranker and who has seen what, loaded from the bundle alone."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final, Literal, final
 
 import numpy as np
@@ -15,6 +16,9 @@ from telltale.models.bundle import Bundle
 from telltale.models.estimators import bundled_estimator
 from telltale.models.manifest import Manifest
 from telltale.models.popular import ESTIMATOR as BASELINE
+from telltale.models.recommend.catalogue_parts import stored_attributes, stored_segments
+from telltale.models.recommend.diversity import diversify
+from telltale.models.recommend.item_attributes import ItemAttributes, companions
 from telltale.models.required_parts import require_parts
 from telltale.telemetry.frames import ENTITY
 
@@ -25,13 +29,18 @@ POPULARITY: Final = "popularity_of_items"
 
 MOST_ITEMS: Final = 1_000
 _FRAME_ITEMS: Final = 10
+_TRIED: Final = 5  # times `top_k` items are tried where they are to be unlike each other
 
-Source = Literal["personal", "session", "popular"]
+Numbers = NDArray[np.int64]
+Source = Literal["personal", "session", "segment", "popular"]
 
 
 @final
 class RankRuntime:
-    """Orders items for an entity known from training, for one told by what it has seen, or for nobody in particular.
+    """Orders items for an entity that has had some, for one told by what it has seen, for a group, or for nobody in particular.
+
+    Whoever has had items, in training or since (`RankQuery.had`), is answered from them: an entity that came after training
+    needs no new version.
 
     Args:
         bundle: a loaded bundle.
@@ -66,6 +75,10 @@ class RankRuntime:
         estimator: RankEstimator = bundled_estimator(bundle.manifest)
         self._ranker: Ranker = estimator.load(bundle.parts)
         self._is_personal = estimator.name != BASELINE.name
+        self._attributes = ItemAttributes(
+            stored_attributes(bundle.parts, n_items=len(self.items)), n_items=len(self.items)
+        )
+        self._segments = stored_segments(bundle.parts, n_items=len(self.items))
 
     @property
     def manifest(self) -> Manifest:
@@ -81,10 +94,11 @@ class RankRuntime:
         """Items for each query, best first; fewer than asked for where there are no more.
 
         An entity that training did not see, and items that it did not, are passed over; where nothing is left that
-        tells one entity from another the answer is what most have taken, and `source` says so.
+        tells one entity from another the answer is what most have taken in the segment, where one is told and known, or
+        else at all; `source` says which. Scores are of one source, and with `diversity` the order is not theirs alone.
 
         Raises:
-            UsageError: `top_k` is out of range.
+            UsageError: `top_k` or `diversity` is out of range, or a filter is of an attribute that is not known.
         """
         return [self._answer(query) for query in queries]
 
@@ -142,31 +156,67 @@ class RankRuntime:
         found: list[int] = self._seen[self._starts[number] : self._starts[number + 1]].tolist()
         return found
 
-    def _scores(self, past: list[int], session: list[int]) -> tuple[Floats, Source]:
-        if not past and not session:
-            return self._popularity, "popular"
-        source: Source = "personal" if past else "session"
-        return self._ranker.score(past, session), source if self._is_personal else "popular"
+    def _numbers(self, items: Sequence[str]) -> list[int]:
+        """Of the items that training saw."""
+        return [self._item_number[item] for item in items if item in self._item_number]
+
+    def _scores(self, past: list[int], session: list[int], segment: str | None) -> tuple[Floats, Source]:
+        if past or session:
+            scores = self._ranker.score(past, session)
+            if scores.max() > scores.min():
+                source: Source = "personal" if past else "session"
+                return scores, source if self._is_personal else "popular"
+            # The model has nothing to say of these items.
+        if segment is not None and segment in self._segments:
+            return self._segments[segment], "segment"
+        return self._popularity, "popular"
 
     def _answer(self, query: Query) -> RankAnswer:
         assert isinstance(query, RankQuery), "asked with another kind of query"
         if not 1 <= query.top_k <= MOST_ITEMS:
             raise UsageError(f"top_k {query.top_k}", where="top_k", mend=f"Give a number from 1 to {MOST_ITEMS}.")
-        own = self._known_items(query.entity)
-        told = [self._item_number[item] for item in query.seen if item in self._item_number]
-        scores, source = self._scores(own, told)
+        if not 0 <= query.diversity <= 1:
+            raise UsageError(f"diversity {query.diversity}", where="diversity", mend="Give a number from 0 to 1.")
+        past = self._known_items(query.entity) + self._numbers(query.had)
+        session = self._numbers(query.seen)
+        scores, source = self._scores(past, session, query.segment)
+        scores = scores.copy()
+        scores[self._numbers(query.without)] = -np.inf
         if not query.include_seen:
-            scores = scores.copy()
-            scores[own + told] = -np.inf
-        order = best(scores, self._popularity, query.top_k)
+            scores[past + session] = -np.inf
+        if query.filters:
+            scores[~self._attributes.wanted(query.filters)] = -np.inf
+        if query.diversity:
+            order = best(scores, self._popularity, _TRIED * query.top_k)
+            order = diversify(
+                order[scores[order] > -np.inf],
+                scores,
+                self._likeness,
+                top_k=query.top_k,
+                diversity=query.diversity,
+            )
+        else:
+            order = best(scores, self._popularity, query.top_k)
         return RankAnswer(
             items=tuple(
-                Ranked(item=self.items[number], score=float(scores[number]))
-                for number in order.tolist()
-                if scores[number] > -np.inf
+                Ranked(item=self.items[number], score=score)
+                for number, score in zip(order.tolist(), scores[order].tolist(), strict=True)
+                if score > -np.inf
             ),
             source=source,
         )
+
+    def _likeness(self, items: Numbers) -> Floats:
+        """Of each two of some items: by what they are, or where that is not known by who took them."""
+        if not self._attributes.is_empty:
+            return self._attributes.likeness(items)
+        own = self._companions[items]
+        return np.asarray(np.maximum(own @ own.T, 0.0), dtype=np.float64)
+
+    @cached_property
+    def _companions(self) -> NDArray[np.float32]:
+        users = np.repeat(np.arange(len(self._entity_number)), np.diff(self._starts))
+        return companions(users, self._seen.astype(np.int64), n_items=len(self.items))
 
 
 def best(scores: Floats, popularity: Floats, n: int) -> NDArray[np.int64]:

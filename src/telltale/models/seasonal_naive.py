@@ -6,13 +6,13 @@ from typing import Final, final
 
 import numpy as np
 
-from telltale.contract.estimator import Choice, Continued, Floats, Parameter, Parameters, Traits
+from telltale.contract.estimator import Choice, Continued, Floats, Parameter, Parameters, Seasons, Traits
 from telltale.contract.kinds import Kind
 
 
 @final
 class SeasonalNaive:
-    """The last season over again; with a season of 1, or less than one season known, the last value.
+    """The last season over again, the shortest of several; with none, or less than one known, the last value.
 
     The interval widens with each further season, as that of a random walk by seasons does.
 
@@ -30,11 +30,11 @@ class SeasonalNaive:
     grid: Mapping[str, tuple[Parameter, ...]] = {}
 
     def forecast(
-        self, values: Floats, *, season: int, horizon: int, level: float, parameters: Parameters, seed: int
+        self, values: Floats, *, seasons: Seasons, horizon: int, level: float, parameters: Parameters, seed: int
     ) -> Continued:
         """Continue one series, of one value at least; nothing is random."""
         del parameters, seed
-        season = season if len(values) >= season else 1
+        season = next((one for one in seasons if len(values) >= one), 1)
         ahead = np.arange(horizon)
         continued = values[len(values) - season + ahead % season].astype(np.float64)
         steps = values[season:] - values[:-season]

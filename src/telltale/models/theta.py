@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, final
 
-from telltale.contract.estimator import Choice, Continued, Floats, Parameter, Parameters, Traits
+from telltale.contract.estimator import Choice, Continued, Floats, Parameter, Parameters, Seasons, Traits
 from telltale.contract.kinds import Kind
-from telltale.models.library_forecast import library_forecast
+from telltale.models.library_forecast import first_season, library_forecast
 
 
 @final
@@ -27,17 +27,17 @@ class Theta:
     grid: Mapping[str, tuple[Parameter, ...]] = {}
 
     def forecast(
-        self, values: Floats, *, season: int, horizon: int, level: float, parameters: Parameters, seed: int
+        self, values: Floats, *, seasons: Seasons, horizon: int, level: float, parameters: Parameters, seed: int
     ) -> Continued:
         """Continue one series."""
         from statsforecast.models import DynamicOptimizedTheta
 
         del parameters
         return library_forecast(
-            DynamicOptimizedTheta(season_length=season),
+            DynamicOptimizedTheta(season_length=first_season(seasons)),
             values,
             name=self.name,
-            season=season,
+            seasons=seasons,
             horizon=horizon,
             level=level,
             seed=seed,

@@ -29,6 +29,7 @@ AlarmName = Literal[
     "release_rolled_back",
     "replay_differs",
     "relay_failing",
+    "source_stale",
 ]
 Severity = Literal["warning", "critical"]
 
@@ -47,7 +48,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         id: rises with every alarm.
         name: what kind it is; stays the same for ever.
-        app, task: whose it is; "" where it is the whole server's. Of `collector_failed` the task is the event.
+        app, task: whose it is; "" where it is the whole server's. Of `collector_failed` and `source_stale` the task is the event.
         what: the fault, as it was seen last.
         mend: what to do about it.
         raised_at: when it was seen first.

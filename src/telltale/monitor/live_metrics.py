@@ -11,6 +11,8 @@ from telltale.monitor.prediction_log import Record, ServedVersion
 _LABELS = ("app", "task", "version", "role")
 _BOUNDS_S = (25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 100e-3, 250e-3, 1.0)
 
+_ROUTE_BOUNDS_S = (1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1.0, 5.0, 30.0)
+
 
 class LiveMetrics:
     """Counters and a histogram, fed with whole flushes: a request never touches them.
@@ -32,6 +34,18 @@ class LiveMetrics:
             buckets=_BOUNDS_S,
             registry=registry,
         )
+
+        self._routes = Histogram(
+            "telltale_route_seconds",
+            "Paths of apps: from the request in hand to its answer",
+            ("app", "method", "path", "status"),
+            buckets=_ROUTE_BOUNDS_S,
+            registry=registry,
+        )
+
+    def observe_route(self, app: str, method: str, path: str, status: int, seconds: float) -> None:
+        """Count one answer of a path of an app; `path` as it is declared, whose parts in braces stand for any."""
+        self._routes.labels(app, method, path, str(status)).observe(seconds)
 
     def observe(self, records: Sequence[Record]) -> None:
         """Count a flush of the prediction log."""

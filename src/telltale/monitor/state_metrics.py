@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -23,11 +24,18 @@ _JOBS: Final = """
         SELECT app, task, n_jobs FROM job_tally
     ) GROUP BY app, task
 """
+# Of jobs that are not forgotten yet (MODEL_RETENTION_DAYS): how trainings went, and what waits.
+_STATES: Final = "SELECT app, task, state, count(*) FROM job GROUP BY app, task, state"
+_CHAMPIONS: Final = """
+    SELECT role.app, role.task, role.number, version.metrics FROM role JOIN version
+    ON version.app = role.app AND version.task = role.task AND version.number = role.number WHERE role.role = 'champion'
+"""
+_QUERIES: Final = (_ALARMS, _TRAININGS, _JOBS, _STATES, _CHAMPIONS)
 _logger = structlog.get_logger("telltale.monitor.state_metrics")
 
 
 class StateMetrics(Collector):
-    """Alarms that last, versions trained and jobs ended, in whatever process that was.
+    """Alarms that last, versions trained, jobs by how they stand, and the champions' figures, in whatever process that was.
 
     A database that cannot be read leaves them out of the page; the other figures are not its fault.
 
@@ -40,19 +48,24 @@ class StateMetrics(Collector):
 
     def describe(self) -> Iterable[Metric]:
         """The families without figures: what a registry asks for when this is registered."""
-        return self._families((), (), ())
+        return self._families((), (), (), (), ())
 
     def collect(self) -> Iterable[Metric]:
         """The families with what the database says now."""
         try:
-            found = [self._state.fetch(query) for query in (_ALARMS, _TRAININGS, _JOBS)]
+            found = [self._state.fetch(query) for query in _QUERIES]
         except (TelltaleError, DatabaseError) as error:
             _logger.warning("state_metrics_left_out", error=str(error))
             return ()
         return self._families(*found)
 
     def _families(
-        self, alarms: Sequence[Sequence[Any]], trainings: Sequence[Sequence[Any]], jobs: Sequence[Sequence[Any]]
+        self,
+        alarms: Sequence[Sequence[Any]],
+        trainings: Sequence[Sequence[Any]],
+        jobs: Sequence[Sequence[Any]],
+        states: Sequence[Sequence[Any]],
+        champions: Sequence[Sequence[Any]],
     ) -> Iterator[Metric]:
         active = GaugeMetricFamily("telltale_alarm_active", "Alarms that last", labels=("app", "task", "name"))
         for app, task, name in alarms:
@@ -66,3 +79,19 @@ class StateMetrics(Collector):
             for app, task, n in rows:
                 family.add_metric((app, task, "", ""), float(n))  # of no one version, in no role
             yield family
+        standing = GaugeMetricFamily(
+            "telltale_jobs", "Jobs by how they stand, of those not forgotten yet", labels=("app", "task", "state")
+        )
+        for app, task, state, n in states:
+            standing.add_metric((app, task, state), float(n))
+        yield standing
+        figures = GaugeMetricFamily(
+            "telltale_champion_figure",
+            "Figures of the version in production, on rows held out of its training",
+            labels=("app", "task", "version", "metric"),
+        )
+        for app, task, number, metrics in champions:
+            for name, value in msgspec.json.decode(metrics, type=dict[str, float | None]).items():
+                if value is not None:
+                    figures.add_metric((app, task, str(number), name), value)
+        yield figures

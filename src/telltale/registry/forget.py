@@ -21,6 +21,7 @@ from telltale.storage.database import Database
 from telltale.storage.erasure import empty_log, erasing, is_quick_to_write, n_bytes_found, write_anew
 from telltale.storage.folder import Folder
 from telltale.storage.tables import EVENTS, STATE
+from telltale.telemetry.backend.kept import forget_kept
 
 # A shorter name stands by chance in the bytes of any file.
 _SHORTEST_LOOKED_FOR: Final = 8
@@ -32,7 +33,8 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     """What became of everything that was kept of an entity. Its name is not in it.
 
     Args:
-        removed: rows by table; of "idempotency" the answers that named it, which no longer do.
+        removed: rows by table; of "idempotency" the answers that named it, which no longer do; "source copies" are files with
+            the last rows of a backend that named it.
         versions: trained on its rows, or holding its name: retire them, or train again and release.
         mentions: rows by table that name it still, among reports, jobs and findings.
         files: of the home, beside databases and versions, that name it: recordings, an app's journal.
@@ -92,6 +94,8 @@ def forget(
         return Forgotten(
             removed=removed, versions=versions, mentions={}, files=(), remnants=None, advice=(), is_done=False
         )
+    if n_copies := forget_kept(folder.path, entity, app=app):
+        removed = {**removed, "source copies": n_copies}
     record_act(folder.state, "forget", _hashed(entity, app), actor=actor, status=200, now=now)
     mentions = dict(_mentions(folder, entity))
     is_emptied, is_anew, remnants = _clean(folder.events, entity, vacuum=vacuum, others_hold=app is not None)

@@ -20,13 +20,19 @@ from telltale.train.version import TrainingRows
 
 
 class Retraining(msgspec.Struct, frozen=True, kw_only=True):
-    """How the retraining of `task` (`app/task`) ended: the new version, and what became of it; or why there is none."""
+    """How the retraining of `task` (`app/task`) ended: the new version, and what became of it; or why there is none.
+
+    Where rows were read from a backend beforehand, `source` is its address; `is_stale` says that it gave none, and that older
+    ones were trained on.
+    """
 
     task: str
     action: str
     reason: str
     version: int | None = None
     comparison: Comparison | None = None
+    source: str = ""
+    is_stale: bool = False
 
 
 def retrain(

@@ -27,6 +27,7 @@ from telltale.retrain.slots import ACTOR as SCHEDULE
 from telltale.retrain.slots import close_slots, open_slot
 from telltale.retrain.triggers import ACTOR as TRIGGER
 from telltale.storage.folder import Folder
+from telltale.telemetry.backend.kept import drop_old
 from telltale.telemetry.event_store import EventStore
 
 _TIDY_EVERY_S = 3_600.0
@@ -93,7 +94,7 @@ class Worker:
                 return
 
     def tidy(self, *, now: datetime) -> None:
-        """Remove what retention says: old events without a label, files of old versions that are not live, ended jobs."""
+        """Remove what retention says: old events without a label, copies of a backend's rows, files of old versions, ended jobs."""
         trimmed = EventStore(self.folder.events).trim(
             max_age_days=self.keep_event_days, max_bytes=self.keep_event_bytes, now=now
         )
@@ -106,7 +107,8 @@ class Worker:
             )
         ]
         n_jobs = forget_jobs(self.folder.state, before=now - timedelta(days=self.keep_days))
-        _logger.info("tidied", events=msgspec.to_builtins(trimmed), versions=removed, jobs=n_jobs)
+        n_copies = drop_old(self.folder.path, before=now - timedelta(days=self.keep_event_days))
+        _logger.info("tidied", events=msgspec.to_builtins(trimmed), versions=removed, jobs=n_jobs, copies=n_copies)
 
     def run_due(self, *, now: datetime, stop: threading.Event | None = None) -> list[Retraining]:
         """Ask for all that is due and not claimed by another process, and do all that is asked for."""

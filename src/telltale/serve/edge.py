@@ -14,6 +14,7 @@ from telltale.contract.errors import NotFoundError
 from telltale.monitor.live_metrics import LiveMetrics
 from telltale.monitor.prediction_log import PredictionLog, Record, ServedVersion
 from telltale.monitor.service_minutes import Served, ServiceMinutes
+from telltale.monitor.source_metrics import SourceMetrics
 from telltale.monitor.state_metrics import StateMetrics
 from telltale.registry.registry import Registry
 from telltale.serve.app_references import load_apps
@@ -52,6 +53,8 @@ class Edge:
         self.metrics = LiveMetrics(CollectorRegistry())
         self.state_metrics = StateMetrics(folder.state)
         self.metrics.registry.register(self.state_metrics)
+        self.source_metrics = SourceMetrics(folder.path)
+        self.metrics.registry.register(self.source_metrics)
         self.registry = Registry(folder.state, folder.artifacts)
         self.minutes = ServiceMinutes()
         self.log = PredictionLog(

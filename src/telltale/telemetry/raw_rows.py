@@ -151,7 +151,7 @@ def rows_from_objects(
             mend="Give every row the same columns.",
         )
     refuse_reserved(names, source)
-    columns = [_series(name, [row.get(name) for row in kept]) for name in names]
+    columns = [narrow_series(name, [row.get(name) for row in kept]) for name in names]
     frame, dropped = keep_named(pl.DataFrame([*columns, pl.Series(LINE, kept_lines, dtype=pl.Int64)]))
     return RawRows(frame=frame, source=source, unreadable=tuple(broken), dropped=dropped)
 
@@ -185,7 +185,7 @@ def show_value(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
-def _series(name: str, values: list[object]) -> pl.Series:
+def narrow_series(name: str, values: list[object]) -> pl.Series:
     """The narrowest column that holds the values as they are; an Object column where they are of several kinds."""
     kinds = set(map(type, values)) - {type(None)}
     dtype: pl.DataType = pl.Object()

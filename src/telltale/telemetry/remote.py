@@ -1,7 +1,12 @@
 """Rows from an address, by one GET."""
 
+import re
 import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from pathlib import PurePosixPath
 from typing import Final, Protocol
@@ -33,6 +38,10 @@ CONTENT_TYPES: Final[dict[str, FileFormat]] = {
 _SAYS_NOTHING: Final = {"text/plain", "application/octet-stream", "binary/octet-stream"}
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _PART_BYTES: Final = 2**16
+_TOO_MANY: Final = 429
+_MAY_PASS: Final = {408, 425, _TOO_MANY}  # a client's fault by its number, and none that asking again would repeat
+_LINK: Final = re.compile(r"<([^>]*)>([^<]*)")
+_IS_NEXT: Final = re.compile(r""";\s*rel\s*=\s*"?[^";]*\bnext\b""", re.IGNORECASE)
 
 
 class _Readable(Protocol):
@@ -41,11 +50,43 @@ class _Readable(Protocol):
     def read1(self, n: int, /) -> bytes: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """An answer as it came, whole.
+
+    Args:
+        url: that was asked.
+        where: the same without the query, which may hold a key: for messages.
+        data: the body.
+        kind: its format.
+        next_link: what a `Link` header with `rel="next"` leads to, as it is written there; "" where there is none.
+    """
+
+    url: str
+    where: str
+    data: bytes
+    kind: FileFormat
+    next_link: str = ""
+
+
 def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes: int = MOST_BYTES) -> RawRows:
-    """The rows that an address answers a GET with, as `read_rows` gives those of a file.
+    """The rows that an address answers one GET with, as `read_rows` gives those of a file.
+
+    Nothing is tried again and no further pages are asked for: `telltale.telemetry.paging` does that.
+
+    Raises:
+        UsageError, UnauthorizedError, NotFoundError, UnavailableError, TooLargeError: as `fetch_url`.
+        SchemaError: a CSV header is missing or names a column twice.
+    """
+    fetched = fetch_url(url, api_key=api_key, timeout_s=timeout_s, most_bytes=most_bytes)
+    return parse_rows(fetched.data, fetched.kind, source=fetched.where)
+
+
+def fetch_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes: int = MOST_BYTES) -> Fetched:
+    """The answer to one GET.
 
     A JSON list of objects, NDJSON, CSV or Parquet, by the answer's content type; where that says nothing, by the path's
-    suffix. Nothing is tried again and no further pages are asked for.
+    suffix.
 
     Args:
         url: http or https, without user and password in it.
@@ -57,13 +98,11 @@ def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes
         UsageError: the address is not of http or https, or the answer is of no format that is read.
         UnauthorizedError: the address wants a key, or another one.
         NotFoundError: nothing is there.
-        UnavailableError: there was no good answer in time.
+        UnavailableError: there was no good answer in time; with `retry_after_s` where the answer says when to ask again.
         TooLargeError: the answer is longer than `most_bytes`.
-        SchemaError: a CSV header is missing or names a column twice.
     """
     parts = checked_address(url, where="address", use="read from")
-    # Without the query, which may hold a key: this is told in messages and stored beside every row.
-    where = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    where = told_address(url)
     if not (api_key.isascii() and api_key.isprintable()):
         raise UsageError("the key has signs that no header can carry", where=where, mend="Give it as it was created.")
     headers = {"Accept": ", ".join(CONTENT_TYPES), "User-Agent": "telltale"}
@@ -72,6 +111,7 @@ def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes
     try:
         with plain_opener(parts.hostname).open(request, timeout=timeout_s) as answer:
             kind = _format_of(answer.headers, parts, where)
+            link = _next_link(answer.headers)
             data = _read(answer, where, give_up_at=give_up_at, timeout_s=timeout_s, most_bytes=most_bytes)
     except HTTPError as error:
         with error:
@@ -85,7 +125,17 @@ def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes
         raise UnavailableError(
             f"there was no whole answer ({reason})", where=where, mend="Check the address and that it is up; try again."
         ) from error
-    return parse_rows(data, kind, source=where)
+    return Fetched(url=url, where=where, data=data, kind=kind, next_link=link)
+
+
+def told_address(url: str) -> str:
+    """The address without its query, which may hold a key: for messages, and beside stored rows.
+
+    >>> told_address("http://shop:8080/orders?token=secret")
+    'http://shop:8080/orders'
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
 def checked_address(url: str, *, where: str, use: str) -> SplitResult:
@@ -157,6 +207,26 @@ def _format_of(headers: Message, parts: SplitResult, where: str) -> FileFormat:
     return FORMATS[suffix]
 
 
+def _next_link(headers: Message) -> str:
+    """The target of the first link that is the next page (RFC 8288)."""
+    for header in headers.get_all("Link", []):
+        for target, parameters in _LINK.findall(header):
+            if _IS_NEXT.search(parameters):
+                return str(target)
+    return ""
+
+
+def _retry_after_s(headers: Message) -> float | None:
+    """Seconds from now that a `Retry-After` header asks for, as a number or as a date; None where it says nothing."""
+    stated = headers.get("Retry-After", "").strip()
+    if stated.isdecimal():
+        return float(stated)
+    with suppress(ValueError, TypeError):
+        at = parsedate_to_datetime(stated)
+        return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
+    return None
+
+
 def _refused(error: HTTPError, where: str) -> UsageError | UnauthorizedError | NotFoundError | UnavailableError:
     what = f"it answered {error.code} {error.reason}"
     if error.code in {401, 403}:
@@ -167,7 +237,17 @@ def _refused(error: HTTPError, where: str) -> UsageError | UnauthorizedError | N
         return UsageError(
             f"{what}, which leads to {error.headers.get('Location', 'nowhere')}", where=where, mend="Give that address."
         )
-    return UnavailableError(what, where=where, mend="Try again in a moment; if it lasts, look at what runs there.")
+    if 400 <= error.code < 500 and error.code not in _MAY_PASS:
+        return UsageError(
+            what, where=where, mend="Ask as that address wants to be asked; its own log says what it lacks."
+        )
+    wait_s = _retry_after_s(error.headers)
+    mend = (
+        "Try again in a moment; if it lasts, look at what runs there."
+        if wait_s is None
+        else f"Try again in {wait_s:.0f} s, as it asks."
+    )
+    return UnavailableError(what, where=where, mend=mend, retry_after_s=wait_s)
 
 
 def _too_slow(where: str, timeout_s: float) -> UnavailableError:

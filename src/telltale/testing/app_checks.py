@@ -16,6 +16,7 @@ from telltale.contract.plan import Plan
 from telltale.contract.simulation import Simulation
 from telltale.contract.split import LastOfEach
 from telltale.evaluate.alarm_figures import ALARM_METRICS
+from telltale.evaluate.clean_entities import CLEAN_FLAGGED
 from telltale.evaluate.gate import judge
 from telltale.evaluate.intervals import undefined
 from telltale.evaluate.metrics import detection_metrics
@@ -55,7 +56,7 @@ def check_tasks_name_what_there_is(app: App) -> None:
     measured = {
         **detection_metrics(labels, scores, 0.5).metrics,
         **verification_metrics(labels, scores, 0.5),
-        **dict.fromkeys(ALARM_METRICS, undefined()),
+        **dict.fromkeys((*ALARM_METRICS, CLEAN_FLAGGED), undefined()),
     }
     names = {event.name for event in app.events}
     for task in app.tasks:

@@ -30,6 +30,7 @@ TRAINING_LIBRARIES: Final = (
     "lightgbm",
     "torch",
     "statsforecast",
+    "prophet",
     "pandas",
     "matplotlib",
 )

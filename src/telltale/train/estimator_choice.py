@@ -11,6 +11,8 @@ from telltale.models.estimators import estimator_named, missing_modules
 from telltale.telemetry.frames import LABEL
 from telltale.train.fitted import TrainingChoices
 
+# Fewer rows than this tell nothing of what is to come.
+LEAST_KNOWN = 50
 _EXTRAS = {"torch": "neural"}
 
 
@@ -32,14 +34,14 @@ def choose_estimator(task: Task, choices: TrainingChoices, frame: pl.DataFrame) 
         if choices.estimator not in task.estimators:
             raise UsageError.not_one_of(choices.estimator, task.estimators, where=f"estimator of {task.name}")
         estimator: AnyEstimator = estimator_named(choices.estimator)
-        why = _obstacle(estimator, frame)
+        why = _obstacle(estimator, task, frame)
         if why:
             raise UsageError(f"{estimator.name} {why}", where=f"estimator of {task.name}", mend=_mend(estimator, why))
         return EstimatorChoice(estimator=estimator, passed_over={})
     passed_over: dict[str, str] = {}
     for name in task.estimators:
         estimator = estimator_named(name)
-        why = _obstacle(estimator, frame)
+        why = _obstacle(estimator, task, frame)
         if not why:
             return EstimatorChoice(estimator=estimator, passed_over=passed_over)
         passed_over[name] = why
@@ -82,12 +84,14 @@ def complete_parameters(estimator: AnyEstimator, choices: TrainingChoices) -> di
     return parameters
 
 
-def _obstacle(estimator: AnyEstimator, frame: pl.DataFrame) -> str:
+def _obstacle(estimator: AnyEstimator, task: Task, frame: pl.DataFrame) -> str:
     missing = missing_modules(estimator)
     if missing:
         return f"needs {', '.join(missing)}"
     if estimator.traits.needs_labels and not _has_both_labels(frame):
         return "needs rows labelled 0 and rows labelled 1"
+    if estimator.traits.needs_outcomes and not _tells_what_came_later(task, frame):
+        return f"needs at least {LEAST_KNOWN} rows that say what came later"
     return ""
 
 
@@ -95,8 +99,15 @@ def _has_both_labels(frame: pl.DataFrame) -> bool:
     return LABEL in frame.columns and set(frame[LABEL].drop_nulls().unique()) >= {0, 1}
 
 
+def _tells_what_came_later(task: Task, frame: pl.DataFrame) -> bool:
+    names = task.segmenting.outcomes[:1] if task.segmenting else ()
+    return any(name in frame.columns and frame[name].count() >= LEAST_KNOWN for name in names)
+
+
 def _mend(estimator: AnyEstimator, why: str) -> str:
     install = install_command(estimator)
     if install:
         return f"Install it: {install}."
+    if "came later" in why:
+        return "Give older rows with what came of them, or choose another with --estimator."
     return "Add the label column to the data, or choose another with --estimator." if "label" in why else ""

@@ -1,12 +1,15 @@
 """Tasks that continue series: each one by itself, from where its rows end, and judged by what came after."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 
 from telltale.contract.app import Task
 from telltale.contract.errors import NotEnoughDataError
-from telltale.contract.estimator import Continued, Floats, ForecastEstimator, Parts
+from telltale.contract.estimator import Continued, Floats, ForecastEstimator, Parts, Seasons
 from telltale.evaluate.forecast_metrics import Compared, forecast_metrics
+from telltale.evaluate.forecast_plot import MOST_SHOWN, ShownForecast
 from telltale.evaluate.gate import judge
 from telltale.models.forecast_runtime import (
     HIGH,
@@ -19,8 +22,10 @@ from telltale.models.forecast_runtime import (
     VALUES,
     ForecastRuntime,
 )
+from telltale.models.library_forecast import first_season
 from telltale.telemetry.frames import ENTITY, TIME
 from telltale.train.fitted import FitRequest, Fitted, Judged
+from telltale.train.interval_factor import MOST_SERIES, MOST_SERIES_COSTLY, interval_factors, widened
 from telltale.train.search import refuse_search
 from telltale.train.series import Series, series_of
 
@@ -49,18 +54,30 @@ def fit_forecast(request: FitRequest) -> Fitted:
     if refused:
         request.tell(f"{len(refused)} series are left out: {_some(refused)}.")
     _tell_of_filled(request, series)
-    said = []
-    for done, one in enumerate(series):
-        request.progress("series", done, len(series))
-        continued = estimator.forecast(
-            one.values,
-            season=one.season,
+
+    def continue_series(values: Floats, seasons: Seasons) -> Continued:
+        return estimator.forecast(
+            values,
+            seasons=seasons,
             horizon=forecasting.horizon,
             level=forecasting.level,
             parameters=request.parameters,
             seed=request.choices.seed,
         )
-        said.append(_never_negative(continued, one.values))
+
+    factors = interval_factors(
+        series,
+        continue_series,
+        horizon=forecasting.horizon,
+        level=forecasting.level,
+        most_series=MOST_SERIES_COSTLY if estimator.traits.is_costly else MOST_SERIES,
+        progress=lambda done, of: request.progress("intervals", done, of),
+    )
+    said = []
+    for done, one in enumerate(series):
+        request.progress("series", done, len(series))
+        continued = continue_series(one.values, one.seasons)
+        said.append(_never_negative(widened(continued, factors), one.values))
     request.progress("series", len(series), len(series))
     arrays = {
         VALUES: np.stack([one.values for one in said]),
@@ -80,17 +97,48 @@ def fit_forecast(request: FitRequest) -> Fitted:
 def judge_forecast(task: Task, runtime: ForecastRuntime, frame: pl.DataFrame) -> Judged:
     """What the gate says of forecasts, by the rows of the times that they were made for; others tell nothing."""
     assert task.forecasting is not None, f"{task.name} does not say what it continues"
-    compared = []
+    compared = [
+        found
+        for _, said, times_s, truth in _known_series(task, runtime, frame)
+        if (found := _compare(said, times_s, truth)) is not None
+    ]
+    n = sum(len(one.truth) for one in compared)
+    metrics = forecast_metrics(compared) if n else {}
+    return Judged(verdict=judge(task.targets, metrics, n=n, n_positive=None), metrics=metrics)
+
+
+def shown_forecasts(task: Task, runtime: ForecastRuntime, frame: pl.DataFrame) -> list[ShownForecast]:
+    """The first series of a frame that something was said of, and what came of each within the time that was forecast."""
+    shown: list[ShownForecast] = []
+    for name, said, times_s, truth in _known_series(task, runtime, frame):
+        within = (times_s > said[ORIGINS]) & (times_s <= said[TIMES][-1])
+        if not within.any() or len(shown) == MOST_SHOWN:
+            continue
+        shown.append(
+            ShownForecast(
+                name=name,
+                times_s=said[TIMES],
+                values=said[VALUES],
+                low=said[LOW],
+                high=said[HIGH],
+                came_times_s=times_s[within],
+                came=truth[within],
+            )
+        )
+    return shown
+
+
+def _known_series(
+    task: Task, runtime: ForecastRuntime, frame: pl.DataFrame
+) -> Iterator[tuple[str, dict[str, Floats], Floats, Floats]]:
+    """Each series of a frame that is known from training: its name, what was said, and times and values of its rows."""
+    assert task.forecasting is not None, f"{task.name} does not say what it continues"
     for (name,), rows in frame.partition_by(ENTITY, as_dict=True, maintain_order=True).items():
         said = runtime.forecast_of(str(name))
         known = rows.filter(pl.col(task.forecasting.value).is_not_null() & pl.col(TIME).is_not_null())
         if said is not None and known.height:
             times_s = known[TIME].dt.epoch("us").to_numpy() / 1e6
-            found = _compare(said, times_s, known[task.forecasting.value].to_numpy().astype(np.float64))
-            compared += [] if found is None else [found]
-    n = sum(len(one.truth) for one in compared)
-    metrics = forecast_metrics(compared) if n else {}
-    return Judged(verdict=judge(task.targets, metrics, n=n, n_positive=None), metrics=metrics)
+            yield str(name), said, times_s, known[task.forecasting.value].to_numpy().astype(np.float64)
 
 
 def _compare(said: dict[str, Floats], times_s: Floats, truth: Floats) -> Compared | None:
@@ -113,7 +161,8 @@ def _compare(said: dict[str, Floats], times_s: Floats, truth: Floats) -> Compare
 
 def _naive_error(one: Series) -> float:
     """Mean absolute error of the seasonal naive method within the series: the unit that MASE counts in."""
-    steps = np.abs(one.values[one.season :] - one.values[: -one.season])
+    season = first_season(one.seasons)
+    steps = np.abs(one.values[season:] - one.values[:-season])
     return float(steps.mean()) if len(steps) else 0.0
 
 

@@ -10,14 +10,21 @@ from telltale.contract.plan import Plan, WindowStat
 from telltale.contract.verdict import Measured
 from telltale.evaluate.alarm_figures import (
     ALARM_METRICS,
+    EVENT_RECALL,
     FALSE_ALARMS,
     alarm_figures,
     alarm_metrics,
     counts_alarms,
     threshold_of_false_alarms,
 )
+from telltale.evaluate.clean_entities import (
+    CLEAN_FLAGGED,
+    clean_entities_flagged,
+    counts_clean,
+    threshold_of_clean_entities,
+)
 from telltale.evaluate.gate import judge
-from telltale.evaluate.intervals import undefined
+from telltale.evaluate.intervals import rate, undefined
 from telltale.evaluate.metrics import detection_metrics
 from telltale.evaluate.verification_metrics import verification_metrics, verifies
 from telltale.features.frame import epoch_s
@@ -30,7 +37,12 @@ from telltale.train.prepared import Prepared, fit_on, labels_of, left_out, prepa
 from telltale.train.score_objective import ScoreObjective
 from telltale.train.search import is_searched, search
 from telltale.train.split import N_FOLDS
-from telltale.train.threshold import threshold_from_labels, threshold_from_share, threshold_from_tail
+from telltale.train.threshold import (
+    threshold_from_labels,
+    threshold_from_share,
+    threshold_from_tail,
+    threshold_of_rarity,
+)
 
 # Fewer labelled anomalies than this say too little about where to cut.
 _LEAST_POSITIVES = 10
@@ -41,6 +53,8 @@ _FITTED_SHARE = 0.3
 # their own, two and a half times as many on the made-up networks that this was chosen on (seeds 11 to 13).
 _ALARMS_ON_LEFT_OUT = 0.4
 _ONE = 1.0 + 1e-9
+# Of events, where a cut is raised for the sake of entities without one: room above the .95 that is asked.
+_EVENTS_TO_FIND = 0.97
 
 
 def fit_score(request: FitRequest) -> Fitted:
@@ -81,6 +95,9 @@ def judge_score(task: Task, runtime: ScoreRuntime, frame: pl.DataFrame) -> Judge
         metrics = {**metrics, **verification_metrics(labels[known], scores[known], runtime.threshold, entities)}
     if counts_alarms(task.targets):
         metrics = {**metrics, **_alarms(runtime, frame.filter(pl.Series(known)), labels[known], scores[known])}
+    if counts_clean(task.targets):
+        flags = labels[known] == 1, scores[known] >= runtime.threshold
+        metrics = {**metrics, CLEAN_FLAGGED: clean_entities_flagged(*flags, _whose(frame)[known])}
     verdict = judge(task.targets, metrics, n=counts.n, n_positive=counts.n_positive)
     calibration = calibrate(labels[known], scores[known], runtime.threshold)
     return Judged(verdict=verdict, metrics=metrics, result=result, calibration=calibration)
@@ -89,12 +106,12 @@ def judge_score(task: Task, runtime: ScoreRuntime, frame: pl.DataFrame) -> Judge
 def _alarms(
     runtime: ScoreRuntime, frame: pl.DataFrame, labels: NDArray[np.int8], scores: Scores
 ) -> dict[str, Measured]:
-    """What decisions come to as alarms, where rows have a time."""
+    """What decisions come to as alarms; where rows have no time, each positive one is an event by itself."""
+    events, decided = labels == 1, scores >= runtime.threshold
     if frame[TIME].null_count():
-        return dict.fromkeys(ALARM_METRICS, undefined())
-    return alarm_metrics(
-        labels == 1, scores >= runtime.threshold, *_when_and_whose(frame), memory_s=_memory_s(runtime.plan)
-    )
+        found = rate(int((events & decided).sum()), int(events.sum()))
+        return {**dict.fromkeys(ALARM_METRICS, undefined()), EVENT_RECALL: found}
+    return alarm_metrics(events, decided, *_when_and_whose(frame), memory_s=reach_s(runtime.plan))
 
 
 def _threshold_of_alarms(
@@ -109,7 +126,7 @@ def _threshold_of_alarms(
     if target is None or frame[TIME].null_count():
         return None
     asked = target.limit if target.goal is None else target.goal
-    events, when_and_whose, memory_s = labels == 1, _when_and_whose(frame), _memory_s(plan)
+    events, when_and_whose, memory_s = labels == 1, _when_and_whose(frame), reach_s(plan)
     weeks = alarm_figures(events, events, *when_and_whose, memory_s=memory_s).entity_weeks
     if weeks == 0:
         return None
@@ -122,11 +139,36 @@ def _threshold_of_alarms(
     )
 
 
+def _threshold_of_clean(
+    task: Task, frame: pl.DataFrame, labels: NDArray[np.int8], scores: Scores, *, seen: float
+) -> float:
+    """The lowest cut that flags fewer entities without an event than the task asks for; -inf where it does not ask."""
+    target = next((one for one in task.targets if one.metric == CLEAN_FLAGGED), None)
+    if target is None:
+        return -np.inf
+    asked = target.limit if target.goal is None else target.goal
+    return threshold_of_clean_entities(
+        labels == 1, scores, _whose(frame), share=_ALARMS_ON_LEFT_OUT * asked, recall=_EVENTS_TO_FIND, seen=seen
+    )
+
+
+def _are_apart(frame: pl.DataFrame) -> bool:
+    """Rows do not say whose they are."""
+    return frame[ENTITY].n_unique() == 1 and frame[ENTITY][0] == ""
+
+
+def _whose(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """A number for each row's entity; where rows do not say whose they are, each stands for itself."""
+    if _are_apart(frame):
+        return np.arange(frame.height)
+    return frame[ENTITY].rank("dense").to_numpy().astype(np.int64)
+
+
 def _when_and_whose(frame: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return epoch_s(frame).to_numpy(), frame[ENTITY].rle_id().to_numpy().astype(np.int64)
 
 
-def _memory_s(plan: Plan) -> float:
+def reach_s(plan: Plan) -> float:
     """How far back a decision looks."""
     windows_s = [step.window_s for step in plan.steps if isinstance(step, WindowStat)]
     return max([*windows_s, plan.interval_s * plan.sequence])
@@ -194,9 +236,12 @@ def _operating_point(
         threshold = _threshold_of_alarms(task, prepared.plan, rows, labels, expected)
         if threshold is None:
             threshold = threshold_from_labels(labels[known], expected[known], task.targets, rng=rng)
+            seen = 1.0 if _are_apart(rows) else float(is_left_out.mean())
+            threshold = max(threshold, _threshold_of_clean(task, rows, labels, expected, seen=seen))
         return threshold, OperatingPoint(method="labels", n=int(known.sum()), n_positive=n_positive)
     normal = scores if labels is None else scores[labels != 1]
     budget = task.false_alarms_per_day
-    threshold = threshold_from_tail(normal, false_alarms_per_day=budget, rows_per_day=prepared.rows_per_day)
+    set_by = threshold_of_rarity if request.estimator.traits.tells_rarity else threshold_from_tail
+    threshold = set_by(normal, false_alarms_per_day=budget, rows_per_day=prepared.rows_per_day)
     point = OperatingPoint(method="tail", n=len(normal), n_positive=n_positive, false_alarms_per_day=budget)
     return threshold, point

@@ -1,5 +1,7 @@
 """Names that a shopkeeper can read, from what the rows of a segment have more or less of than the rest."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -37,7 +39,15 @@ def segment_names(values: pl.DataFrame, which: NDArray[np.int64]) -> tuple[str, 
         for i in clashing:
             lengths[i] += 1
     names = [", ".join(words[:length]) or _ORDINARY for words, length in zip(told, lengths, strict=True)]
-    # Out of words: numbered, in the order of the segments.
+    return distinct(names)  # some are out of words
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, no two the same: those that are get numbers, in their order.
+
+    >>> distinct(["new", "best", "new"])
+    ('new (1)', 'best', 'new (2)')
+    """
     return tuple(
         name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})" for i, name in enumerate(names)
     )

@@ -1,4 +1,4 @@
-"""Evenly spaced series from rows: the step, the season, missing steps filled, and the moments that come next."""
+"""Evenly spaced series from rows: the step, the seasons, missing steps filled, and the moments that come next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from telltale.contract.errors import SchemaError
-from telltale.contract.estimator import Floats
+from telltale.contract.estimator import Floats, Seasons
 from telltale.telemetry.frames import ENTITY, TIME
 
 _HOUR_S, _DAY_S = 3_600.0, 86_400.0
@@ -30,7 +30,7 @@ class Series:
     Args:
         name: the entity.
         values: finite, one per step, missing ones filled in between.
-        season: period in steps, 1 where there is none or fewer than two of them are known.
+        seasons: periods in steps, shortest first: those of which at least two are known.
         n_filled: values that were filled in.
         origin_s: time of the last value, epoch seconds.
         ahead_s: the times of the next so many steps, epoch seconds.
@@ -38,7 +38,7 @@ class Series:
 
     name: str
     values: Floats
-    season: int
+    seasons: Seasons
     n_filled: int
     origin_s: float
     ahead_s: Callable[[int], Floats]
@@ -46,17 +46,17 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class _Step:
-    """How far apart values lie: so many calendar months, or seconds where that is 0; and the season that goes with it."""
+    """How far apart values lie: so many calendar months, or seconds where that is 0; and the seasons that go with it."""
 
     months: int
     seconds: float
-    season: int
+    seasons: Seasons
 
 
 _CALENDAR: Final = (
-    (27.0, 32.0, _Step(months=1, seconds=0.0, season=12)),
-    (88.0, 93.0, _Step(months=3, seconds=0.0, season=4)),
-    (364.0, 367.0, _Step(months=12, seconds=0.0, season=1)),
+    (27.0, 32.0, _Step(months=1, seconds=0.0, seasons=(12,))),
+    (88.0, 93.0, _Step(months=3, seconds=0.0, seasons=(4,))),
+    (364.0, 367.0, _Step(months=12, seconds=0.0, seasons=())),
 )  # from and to, in days
 
 
@@ -94,11 +94,11 @@ def _series(name: str, times_s: Floats, values: Floats) -> Series | None:
     means = np.bincount(slots, weights=values, minlength=n) / np.maximum(counts, 1)
     there = np.flatnonzero(counts)
     even = np.interp(np.arange(n), there, means[there])
-    kept = even[-max(_MOST_VALUES, _MOST_SEASONS * step.season) :]
+    kept = even[-max(_MOST_VALUES, _MOST_SEASONS * min(step.seasons, default=1)) :]
     return Series(
         name=name,
         values=kept,
-        season=step.season if len(kept) >= 2 * step.season else 1,
+        seasons=tuple(season for season in step.seasons if len(kept) >= 2 * season),
         n_filled=n - len(there),
         origin_s=float(times_s[-1]),
         ahead_s=lambda horizon: _ahead(float(times_s[-1]), step, horizon),
@@ -113,13 +113,13 @@ def _step_of(times_s: Floats) -> _Step:
     for low, high, step in _CALENDAR:
         if low <= gap / _DAY_S <= high:
             return step
-    for seconds, season in ((_HOUR_S, 24), (_DAY_S, 7), (_WEEK_S, 52)):
+    for seconds, seasons in ((_HOUR_S, (24, 168)), (_DAY_S, (7,)), (_WEEK_S, (52,))):
         if abs(gap / seconds - 1) <= _SAME:
-            return _Step(months=0, seconds=seconds, season=season)
+            return _Step(months=0, seconds=seconds, seasons=seasons)
     per_day = _DAY_S / gap
-    # Steps that divide a day evenly repeat with it.
+    # Steps that divide a day evenly repeat with it, and with the week.
     is_even = round(per_day) > 1 and abs(per_day / round(per_day) - 1) <= 1e-3
-    return _Step(months=0, seconds=gap, season=round(per_day) if is_even else 1)
+    return _Step(months=0, seconds=gap, seasons=(round(per_day), 7 * round(per_day)) if is_even else ())
 
 
 def _slots(times_s: Floats, step: _Step) -> NDArray[np.int64]:

@@ -111,8 +111,13 @@ def _day_folds(frame: pl.DataFrame, n_folds: int) -> NDArray[np.int64]:
         number: NDArray[np.int64] = np.unique(day, return_inverse=True)[1].astype(np.int64)
         if number.max() >= n_folds - 1:
             return number % n_folds
-    n = frame.height
-    return np.arange(n) * (n_folds * _RUNS_PER_FOLD) // n % n_folds
+        # Fewer days than folds: runs of moments, not of rows, which are sorted by entity.
+        return _runs(np.argsort(np.argsort(frame[TIME].dt.epoch("us").to_numpy(), kind="stable")), n_folds)
+    return _runs(np.arange(frame.height), n_folds)
+
+
+def _runs(places: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
+    return places * (n_folds * _RUNS_PER_FOLD) // len(places) % n_folds
 
 
 def _hash_of(name: str) -> bytes:

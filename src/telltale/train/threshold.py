@@ -91,12 +91,28 @@ def threshold_from_tail(scores: Scores, *, false_alarms_per_day: float, rows_per
     >>> round(threshold_from_tail(normal, false_alarms_per_day=1, rows_per_day=1_000), 1)
     6.9
     """
-    share = min(max(false_alarms_per_day / rows_per_day, 1.0 / len(scores)), 1.0 - _TO)
+    share = _share(scores, false_alarms_per_day=false_alarms_per_day, rows_per_day=rows_per_day)
     start, end = np.quantile(scores, (_FROM, _TO))
     scale = (end - start) / np.log((1.0 - _FROM) / (1.0 - _TO))
     # Where most scores are the same (a metric that never moves) no tail can be drawn, and every row must not be flagged.
     least = end + _LEAST_STEP * max(1.0, abs(end))
     return max(float(start + scale * np.log((1.0 - _FROM) / share)), float(least))
+
+
+def threshold_of_rarity(scores: Scores, *, false_alarms_per_day: float, rows_per_day: float) -> float:
+    """The cut of a score that says itself how rare it is (`Traits.tells_rarity`); arguments as of `threshold_from_tail`.
+
+    Where many rows are alike a tail drawn through their scores is no tail; what the score was calibrated on still holds.
+
+    >>> round(threshold_of_rarity(np.zeros(5_000), false_alarms_per_day=1, rows_per_day=1_000), 6)
+    3.0
+    """
+    return -float(np.log10(_share(scores, false_alarms_per_day=false_alarms_per_day, rows_per_day=rows_per_day)))
+
+
+def _share(scores: Scores, *, false_alarms_per_day: float, rows_per_day: float) -> float:
+    """Of rows that may be flagged: no fewer than one of these, no more than a tenth."""
+    return min(max(false_alarms_per_day / rows_per_day, 1.0 / len(scores)), 1.0 - _TO)
 
 
 def threshold_from_share(scores: Scores, share: float) -> float:

@@ -213,11 +213,12 @@ def test_the_schedules_are_the_promised_ones_and_each_can_be_paused(context: Rou
     assert {name: job["cron"] for name, job in jobs.items()} == {
         "anomaly": "0 * * * *",
         "clustering": "0 2 * * *",
+        "users": "15 2 * * *",
         "recommendation": "0 3 * * 0",
         "trend": "0 4 1 * *",
         "all": "0 5 * * 1",
     }
-    assert jobs["all"]["model_types"] == ["anomaly", "clustering", "recommendation", "trend"]
+    assert jobs["all"]["model_types"] == ["anomaly", "clustering", "users", "recommendation", "trend"]
     for name in jobs:
         paused = ask(context, "/scheduler/pause/{job_id}", job_id=name)
         assert (paused["id"], paused["is_paused"], paused["next_run_at"]) == (name, True, None)

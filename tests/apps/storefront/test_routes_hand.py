@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from telltale.apps.storefront.hand_comparison import figures, split
+from telltale.apps.storefront.hand_comparison import figures, mean_auroc, split
 from telltale.apps.storefront.hand_rows import MOST_CLASSES, MOST_VALUES, checked_rows
 from telltale.contract.errors import NotEnoughDataError, SchemaError, TelltaleError, TooLargeError
 
@@ -92,6 +92,8 @@ def test_both_implementations_are_judged_on_the_same_rows_held_out(ask: Ask) -> 
         assert abs(ours["metrics"]["accuracy"] - theirs["metrics"]["accuracy"]) <= 0.05
         assert ours["seconds"] > 0
         assert theirs["seconds"] > 0
+        assert 0.9 <= told[model]["agreement"] <= 1.0
+        assert ours["auroc"] == pytest.approx(theirs["auroc"], abs=0.05)
 
 
 def test_what_cannot_be_learned_is_not_said_to_be(ask: Ask) -> None:
@@ -117,6 +119,55 @@ def test_every_class_is_split_alike_and_no_row_is_on_both_sides() -> None:
     assert np.bincount(labels[test]).tolist() == [20, 10, 2]
     assert sorted([*train.tolist(), *test.tolist()]) == list(range(160))
     assert not np.array_equal(split(labels, 0.2, 8)[1], test)
+
+
+def test_agreement_counts_the_rows_on_which_both_say_the_same(ask: Ask) -> None:
+    # Two rows alike of different classes: a tree of either kind is sure of all others and draws for these.
+    told = ask(None, COMPARE, {**rows(400, n_classes=3), "test_size": 0.25})
+
+    for model in ("logistic_regression", "decision_tree"):
+        ours, theirs = told[model]["manual"], told[model]["sklearn"]
+        differing = round((1.0 - told[model]["agreement"]) * told["n_test"])
+        assert differing >= abs(ours["metrics"]["accuracy"] - theirs["metrics"]["accuracy"]) * told["n_test"] - 1e-6
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_area_under_the_roc_curve_is_scikit_learns(n_classes: int) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, n_classes, 300)
+    scores = rng.random((300, n_classes)) + 0.5 * np.eye(n_classes)[truth]
+    shares = scores / scores.sum(axis=1, keepdims=True)
+    expected = roc_auc_score(truth, shares[:, 1] if n_classes == 2 else shares, multi_class="ovr")
+
+    assert mean_auroc(truth, shares, np.arange(n_classes)) == pytest.approx(expected)
+
+
+def test_where_the_rows_judged_on_are_of_one_class_there_is_no_area() -> None:
+    assert mean_auroc(np.zeros(3, dtype=np.int64), np.full((3, 2), 0.5), np.array([0, 1])) is None
+
+
+def test_a_picture_comes_where_it_is_asked_for_by_the_names_that_are_given(ask: Ask) -> None:
+    sent = {**rows(), "feature_names": ["age", "days", "spent"]}
+    for path, words in ((TREE, "gini"), (LOGISTIC, "mean log loss")):
+        plain, drawn = (ask(None, path, {**sent, "picture": picture})["picture"] for picture in (None, "svg"))
+
+        assert plain is None
+        assert drawn.startswith("<?xml")
+        assert words in drawn
+        assert "age" in drawn
+    with pytest.raises(SchemaError, match=r"there are 2 names for 3 features\. Send a name for each"):
+        ask(None, TREE, {**rows(), "feature_names": ["a", "b"]})
+
+
+def test_each_question_says_what_it_takes_away(ask: Ask) -> None:
+    sent = {"features": [[1], [2], [4], [5]], "labels": [0, 0, 1, 1], "criterion": "entropy"}
+
+    root, *leaves = ask(None, TREE, sent)["nodes"]
+
+    assert (root["impurity"], root["gain"]) == (1.0, 1.0)
+    assert [(leaf["impurity"], "gain" in leaf) for leaf in leaves] == [(0.0, False)] * 2
 
 
 def test_figures_are_scikit_learns() -> None:

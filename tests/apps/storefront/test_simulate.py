@@ -58,7 +58,7 @@ def test_the_share_of_attacks_asked_for_is_the_share_made(rate: float) -> None:
     assert rows("request", n_rows=2_000, positive_rate=rate)["is_attack"].mean() == pytest.approx(rate, abs=1e-9)
 
 
-def test_attacks_are_of_five_kinds_from_addresses_of_their_own() -> None:
+def test_attacks_are_of_six_kinds_from_addresses_of_their_own() -> None:
     made = rows("request", n_rows=6_000)
     attacks, normal = made.filter(pl.col("is_attack") == 1), made.filter(pl.col("is_attack") == 0)
 
@@ -67,9 +67,43 @@ def test_attacks_are_of_five_kinds_from_addresses_of_their_own() -> None:
     by_kind = attacks.group_by("attack").agg(pl.col("response_time", "request_size", "error_count").median())
     medians = {row["attack"]: row for row in by_kind.iter_rows(named=True)}
     assert medians["slow"]["response_time"] > 9
-    assert medians["injection"]["request_size"] > 3_000
-    assert medians["brute_force"]["error_count"] > 5
+    assert medians["injection"]["request_size"] > 700
+    assert medians["brute_force"]["error_count"] > 2
     assert medians["flood"]["response_time"] > 0.5
+
+
+def test_failures_are_those_of_the_client_in_the_minute_before() -> None:
+    made = rows("request", n_rows=1_500)
+    for row in made[::29].iter_rows(named=True):
+        since = row["timestamp"] - timedelta(seconds=60)
+        own = made.filter(
+            (pl.col("client") == row["client"])
+            & (pl.col("timestamp") > since)
+            & (pl.col("timestamp") <= row["timestamp"])
+        )
+        assert row["error_count"] == (own["status"] >= 400).sum()
+
+
+def test_one_kind_of_attack_can_be_asked_for_and_no_other() -> None:
+    made = simulate("request", Simulation(start=MONDAY, n_rows=600, kinds=("scraping",)))
+
+    assert set(made.filter(pl.col("is_attack") == 1)["attack"]) == {"scraping"}
+    with pytest.raises(UsageError, match="Known: brute_force, credential_stuffing"):
+        simulate("request", Simulation(start=MONDAY, kinds=("picnic",)))
+    with pytest.raises(UsageError, match="kind"):
+        simulate("order", Simulation(start=MONDAY, kinds=("scraping",)))
+
+
+def test_stuffing_is_by_many_clients_each_with_accounts_of_its_own() -> None:
+    made = simulate("request", Simulation(start=MONDAY, n_rows=1_500, kinds=("credential_stuffing",)))
+    attacks = made.filter(pl.col("is_attack") == 1)
+    of_client = attacks.group_by("client", maintain_order=True).agg(
+        pl.len(), pl.col("body").n_unique().alias("accounts")
+    )
+
+    assert of_client.height > 10
+    assert (of_client["accounts"] > 1).all()
+    assert of_client["len"].median() <= 6  # type: ignore[operator]  # there are rows
 
 
 def test_customers_of_four_habits_do_different_things() -> None:
@@ -111,7 +145,7 @@ def test_weekends_sell_more_where_a_product_has_a_week() -> None:
 
 
 def test_an_unknown_event_is_refused_with_those_known() -> None:
-    with pytest.raises(UsageError, match="Known: activity, interaction, order, request, series"):
+    with pytest.raises(UsageError, match="Known: activity, customer, interaction, order, request, series"):
         simulate("visit", Simulation(start=MONDAY))
 
 

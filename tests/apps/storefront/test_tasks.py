@@ -90,12 +90,25 @@ def test_a_request_is_judged_by_three_numbers_alone(trained: dict[str, LoadedRun
     runtime = trained["requests"]
     assert isinstance(runtime, ScoreRuntime)
 
-    assert runtime.columns == ("response_time", "request_size", "error_count")
-    assert runtime.history == 0
-    assert not runtime.answer_row((0.1, 1_024.0, 0.0), 0.0).decision
-    attack = runtime.answer_row((0.2, 350.0, 25.0), 0.0)
+    assert runtime.columns == ("response_time", "request_size", "error_count", "path", "query", "body")
+    assert runtime.plan.nullable == {"path", "query", "body"}
+    nothing = (None, None, None)
+    assert not runtime.answer_row((0.1, 1_024.0, 0.0, *nothing), 0.0).decision
+    attack = runtime.answer_row((0.2, 350.0, 25.0, *nothing), 0.0)
     assert attack.decision
     assert attack.reasons[0].metric == "error_count"
+
+
+def test_an_injection_is_found_by_its_text_alone_and_the_reason_names_it(trained: dict[str, LoadedRuntime]) -> None:
+    runtime = trained["requests"]
+    assert isinstance(runtime, ScoreRuntime)
+
+    usual = runtime.answer_row((0.1, 450.0, 0.0, "/search", "q=red+mug&page=1", None), 0.0)
+    attack = runtime.answer_row((0.1, 450.0, 0.0, "/search", "q=%3Cscript%3Ealert(1)%3C%2Fscript%3E&page=1", None), 0.0)
+
+    assert not usual.decision
+    assert attack.decision
+    assert "query_surprise" in {reason.metric for reason in attack.reasons}
 
 
 def test_a_customer_is_placed_by_four_counts_alone(trained: dict[str, LoadedRuntime]) -> None:

@@ -21,6 +21,10 @@ from telltale.serve.predict.answers import Prediction, sent_type, shape_of
 
 WHO = {"prediction_id", "app", "task", "entity", "version", "role"}
 VISIT = {"user_id": 7, "logins": 3, "orders": 1}
+UNASKED: dict[str, Any] = {
+    "entity": None, "top_k": 10, "seen": [], "include_seen": False, "without": [], "filters": {}, "diversity": 0.0,
+    "segment": None, "had": [],
+}  # fmt: skip
 SAMPLE = {"device": "sw-1", "load": 100.0, "heat": 40.0, "timestamp": "2024-01-09T00:00:00Z"}
 
 
@@ -40,7 +44,7 @@ def _window(n: int, **changes: Any) -> list[dict[str, Any]]:
     ("task", "body", "fields", "entity"),
     [
         ("alarm", SAMPLE, {"score", "decision", "threshold", "context", "is_anomaly", "anomaly_score", "timestamp"}, "sw-1"),
-        ("habits", VISIT, {"segment", "name", "distance", "share", "context"}, "7"),
+        ("habits", VISIT, {"segment", "name", "distance", "share", "context", "rule"}, "7"),
         ("channel", VISIT, {"choice", "costs", "unit", "context"}, "7"),
         ("next", {"user_id": 7, "top_k": 3}, {"items", "source"}, "7"),
         ("trend", {"series": "north"}, {"method", "origin", "level", "steps"}, "north"),
@@ -129,7 +133,8 @@ def test_a_choice_is_the_cheapest_by_what_the_version_reads_and_asks_for_nothing
     ("task", "body", "values"),
     [
         ("habits", VISIT, {"logins": 3.0, "orders": 1.0}),
-        ("next", {"user_id": 7, "top_k": 3}, {"entity": "7", "top_k": 3, "seen": [], "include_seen": False}),
+        ("next", {"user_id": 7, "top_k": 3}, UNASKED | {"entity": "7", "top_k": 3}),
+        ("next", {"seen": [1, "i2"], "without": [3]}, UNASKED | {"seen": ["1", "i2"], "without": ["3"]}),
     ],
 )
 def test_answers_without_a_score_are_logged_whole(
@@ -276,7 +281,7 @@ def test_the_document_shows_every_kind_and_refers_to_nothing_that_is_not_there(s
         assert name in schemas
     asked = document["paths"]["/v1/shop/next/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(schemas[asked["$ref"].rpartition("/")[2]]["properties"]) == {
-        "user_id", "entity", "top_k", "seen", "include_seen",
+        "user_id", "entity", "top_k", "seen", "include_seen", "without", "filters", "diversity", "segment", "had",
     }  # fmt: skip
 
 

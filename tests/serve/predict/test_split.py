@@ -223,3 +223,21 @@ def test_queries_are_split_by_entity(
 
     assert {(answer["version"], answer["role"]) for answer in first} == {(1, "champion"), (2, "challenger")}
     assert [_known(answer) for answer in first] == [_known(answer) for answer in second]
+
+
+def test_what_was_stored_since_counts_whichever_version_decides(
+    open_client: Callable[..., Any], shop_settings: ServeSettings, shop_bundles: list[Trained], register: Register
+) -> None:
+    home = Path(shop_settings.home)
+    register(home, next(one for one in shop_bundles if one.manifest.task == "next"))
+    begin(home, 2, (50,), task="shop/next")
+    client = open_client(shop_settings)
+    stamp, path = "2024-06-01T00:00:00Z", "/v1/shop/events/taken"
+    rows = [{"timestamp": stamp, "user_id": f"new-{number}", "item": "i0", "n": 1.0} for number in range(20)]
+    assert client.post(path, rows).status_code < 300
+
+    told = [client.post("/v1/shop/next/predict", {"user_id": row["user_id"], "top_k": 100}).json() for row in rows]
+
+    assert {answer["version"] for answer in told} == {1, 2}
+    assert all("i0" not in {one["item"] for one in answer["items"]} for answer in told)
+    assert all(len(answer["items"]) == 9 for answer in told)

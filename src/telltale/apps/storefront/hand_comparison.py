@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -10,12 +12,21 @@ from numpy.typing import NDArray
 
 from telltale.apps.storefront.hand_rows import MOST_DEPTH, Labels, Matrix
 from telltale.contract.errors import NotEnoughDataError
+from telltale.evaluate.ranking import auroc
 from telltale.models import grown_tree, logistic_fit
 from telltale.models.decision_tree_growth import grow_tree
 from telltale.models.logistic_fit import fit_logistic
 
-Predict = Callable[[Matrix], Labels]
-Fit = Callable[[Matrix, Labels, int], Predict]
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model as it is asked: for the class of each row, and for the probability of each class in ascending order."""
+
+    classes: Callable[[Matrix], Labels]
+    probabilities: Callable[[Matrix], Matrix]
+
+
+Fit = Callable[[Matrix, Labels, int], Fitted]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,17 +39,32 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One implementation: its figures, and the seconds that fitting took."""
+    """One implementation.
+
+    Args:
+        metrics: its figures.
+        auroc: how often its probability puts a row of the higher label above one of the other; of more classes the mean of each
+            against the rest. None where the rows judged on have no two classes.
+        seconds: that fitting took.
+    """
 
     metrics: Figures
+    auroc: float | None
     seconds: float
 
 
 class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Ours beside scikit-learn's; ratios are ours over theirs, None where theirs is 0."""
+    """Ours beside scikit-learn's.
+
+    Args:
+        manual, sklearn: both.
+        agreement: the share of rows on which both say the same class, right or wrong.
+        accuracy_ratio, time_ratio: ours over theirs, None where theirs is 0.
+    """
 
     manual: Side
     sklearn: Side
+    agreement: float
     accuracy_ratio: float | None
     time_ratio: float | None
 
@@ -68,12 +94,13 @@ def compare(rows: Matrix, labels: Labels, *, test_size: float, seed: int) -> Com
     judged = test if len(test) else train
 
     def both(ours: Fit, theirs: Fit) -> ModelComparison:
-        manual, sklearn = (
+        (manual, said), (sklearn, they_said) = (
             _side(fit, rows[train], labels[train], rows[judged], labels[judged], seed) for fit in (ours, theirs)
         )
         return ModelComparison(
             manual=manual,
             sklearn=sklearn,
+            agreement=float((said == they_said).mean()),
             accuracy_ratio=_ratio(manual.metrics.accuracy, sklearn.metrics.accuracy),
             time_ratio=_ratio(manual.seconds, sklearn.seconds),
         )
@@ -107,31 +134,43 @@ def figures(truth: Labels, predicted: Labels) -> Figures:
     return Figures(accuracy=float((truth == predicted).mean()), precision=precision, recall=recall, f1=f1)
 
 
-def _our_logistic(rows: Matrix, labels: Labels, _seed: int) -> Predict:
+def mean_auroc(truth: Labels, probabilities: Matrix, classes: Labels) -> float | None:
+    """The area under the ROC curve; of more than two classes the mean over each against the rest, of those that both occur.
+
+    >>> mean_auroc(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.95, 0.05]]), np.array([0, 1]))
+    0.5
+    """
+    columns = range(1, 2) if len(classes) == 2 else range(len(classes))
+    found = [auroc((truth == classes[column]).astype(np.int64), probabilities[:, column]) for column in columns]
+    defined = [value for value in found if np.isfinite(value)]
+    return float(np.mean(defined)) if defined else None
+
+
+def _our_logistic(rows: Matrix, labels: Labels, _seed: int) -> Fitted:
     model = fit_logistic(rows, labels)
-    return lambda asked: logistic_fit.predict_classes(model, asked)
+    return Fitted(partial(logistic_fit.predict_classes, model), partial(logistic_fit.class_probabilities, model))
 
 
-def _our_tree(rows: Matrix, labels: Labels, seed: int) -> Predict:
+def _our_tree(rows: Matrix, labels: Labels, seed: int) -> Fitted:
     tree = grow_tree(rows, labels, max_depth=MOST_DEPTH, seed=seed)
-    return lambda asked: grown_tree.predict_classes(tree, asked)
+    return Fitted(partial(grown_tree.predict_classes, tree), partial(grown_tree.class_shares, tree))
 
 
-def _their_logistic(rows: Matrix, labels: Labels, _seed: int) -> Predict:
+def _their_logistic(rows: Matrix, labels: Labels, _seed: int) -> Fitted:
     # Ours normalises features, so theirs does as well.
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    predict: Predict = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000)).fit(rows, labels).predict
-    return predict
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000)).fit(rows, labels)
+    return Fitted(model.predict, model.predict_proba)
 
 
-def _their_tree(rows: Matrix, labels: Labels, seed: int) -> Predict:
+def _their_tree(rows: Matrix, labels: Labels, seed: int) -> Fitted:
     from sklearn.tree import DecisionTreeClassifier
 
-    predict: Predict = DecisionTreeClassifier(max_depth=MOST_DEPTH, random_state=seed).fit(rows, labels).predict
-    return predict
+    model = DecisionTreeClassifier(max_depth=MOST_DEPTH, random_state=seed).fit(rows, labels)
+    return Fitted(model.predict, model.predict_proba)
 
 
 def split(labels: Labels, test_size: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -148,11 +187,16 @@ def split(labels: Labels, test_size: float, seed: int) -> tuple[NDArray[np.int64
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 
-def _side(fit: Fit, rows: Matrix, labels: Labels, asked: Matrix, truth: Labels, seed: int) -> Side:  # noqa: PLR0917
+def _side(  # noqa: PLR0917
+    fit: Fit, rows: Matrix, labels: Labels, asked: Matrix, truth: Labels, seed: int
+) -> tuple[Side, Labels]:
+    """One implementation, and the classes that it says."""
     began = time.perf_counter()
-    predict = fit(rows, labels, seed)
+    model = fit(rows, labels, seed)
     seconds = time.perf_counter() - began
-    return Side(metrics=figures(truth, predict(asked)), seconds=round(seconds, 6))
+    said = np.asarray(model.classes(asked), dtype=np.int64)
+    area = mean_auroc(truth, np.asarray(model.probabilities(asked), dtype=np.float64), np.unique(labels))
+    return Side(metrics=figures(truth, said), auroc=area, seconds=round(seconds, 6)), said
 
 
 def _ratio(ours: float, theirs: float) -> float | None:

@@ -1,5 +1,6 @@
 """Rows in a body: checked, and bounded by what may be worked on while a client waits."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -54,6 +55,16 @@ def checked_rows(features: BodyFeatures, labels: BodyLabels) -> tuple[Matrix, La
             mend=f"Send at most {MOST_CLASSES} classes as whole numbers.",
         )
     return rows, np.array(labels, dtype=np.int64)
+
+
+def check_names(names: Sequence[str], rows: Matrix) -> None:
+    """Raise SchemaError where names are given, and not one for each feature."""
+    if names and len(names) != rows.shape[1]:
+        raise SchemaError(
+            f"there are {len(names)} names for {rows.shape[1]} features",
+            where="feature_names",
+            mend="Send a name for each feature, or none.",
+        )
 
 
 def bound_work(work: int) -> None:

@@ -42,12 +42,12 @@ def tasks_of(model_type: str) -> tuple[str, ...]:
 
 
 def model_type_of(task: str) -> str:
-    """The client's word for a task.
+    """The client's word for a task; of one that they were not promised, its own name.
 
-    >>> model_type_of("requests")
-    'anomaly'
+    >>> model_type_of("requests"), model_type_of("users")
+    ('anomaly', 'users')
     """
-    return next(word for word, name in TASKS.items() if name == task)
+    return next((word for word, name in TASKS.items() if name == task), task)
 
 
 def metric_of(model_type: str, metric: str) -> str:

@@ -14,6 +14,7 @@ from telltale.contract.route import Route, RouteRequest
 from telltale.serve.routes.route_context import RouteContext
 
 Count = Annotated[float, Meta(ge=0)]
+Items = Annotated[tuple[str | int, ...], Meta(max_length=1_000)]
 
 
 class RequestBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +45,21 @@ class UserBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecommendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who asks, for how many items; or one who is not known, by the items `seen`."""
+    """Who asks, for how many items; of this visit the items `seen`, oldest first; of one who is not known, the `segment`.
+
+    With `include_seen` what the customer has had may be offered again. `without` are items that are not wanted; `filters` says
+    by attribute (`category`, `brand`, `tags`) which values are; `diversity` goes from 0, the best by themselves, to 1, as unlike
+    each other as can be.
+    """
 
     user_id: str | int | None = None
     top_k: Annotated[int, Meta(ge=1, le=1_000)] = 5
-    seen: Annotated[tuple[str | int, ...], Meta(max_length=1_000)] = ()
+    seen: Items = ()
     include_seen: bool = False
+    without: Items = ()
+    filters: dict[str, str | int | Items] = {}
+    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    segment: str | None = None
 
 
 class TrendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

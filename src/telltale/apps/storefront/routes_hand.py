@@ -5,33 +5,39 @@ The answer comes at once and nothing is kept, so that the work is bounded before
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
-from telltale.apps.storefront.hand_comparison import Compared, Figures, compare, figures
+from telltale.apps.storefront.hand_comparison import Compared, compare
+from telltale.apps.storefront.hand_models import TrainedLogistic, TrainedTree, told_logistic, told_tree
 from telltale.apps.storefront.hand_rows import (
     MOST_BYTES,
     MOST_DEPTH,
     BodyFeatures,
     BodyLabels,
     bound_work,
+    check_names,
     checked_rows,
 )
 from telltale.contract.route import Route, RouteRequest
-from telltale.models import grown_tree, logistic_fit
+from telltale.models import grown_tree
 from telltale.models.decision_tree_growth import grow_tree
-from telltale.models.grown_tree import LEAF, Criterion
+from telltale.models.grown_tree import Criterion
 from telltale.models.logistic_fit import Penalty, fit_logistic
 from telltale.serve.routes.route_context import RouteContext
 
-_COSTS_SHOWN: Final = 200
+Picture = Literal["svg"]
+FeatureNames = tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...]
 
 
 class LogisticBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rows, their classes as whole numbers, and how to descend: plain steps of `learning_rate`, or null for our own."""
+    """Rows, their classes as whole numbers, and how to descend: plain steps of `learning_rate`, or null for our own.
+
+    With `picture` "svg" the answer has the cost history and the importance as a picture, by `feature_names` where they are given.
+    """
 
     features: BodyFeatures
     labels: BodyLabels
@@ -39,10 +45,12 @@ class LogisticBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     n_iterations: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
     regularization: Penalty | None = "l2"
     lambda_reg: Annotated[float, Meta(ge=0)] = 0.01
+    feature_names: FeatureNames = ()
+    picture: Picture | None = None
 
 
 class TreeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rows, their classes as whole numbers, and how far to grow and to prune."""
+    """Rows, their classes as whole numbers, and how far to grow and to prune; with `picture` "svg" the tree is drawn too."""
 
     features: BodyFeatures
     labels: BodyLabels
@@ -51,6 +59,8 @@ class TreeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     min_samples_split: Annotated[int, Meta(ge=2)] = 2
     min_samples_leaf: Annotated[int, Meta(ge=1)] = 1
     ccp_alpha: Annotated[float, Meta(ge=0)] = 0.0
+    feature_names: FeatureNames = ()
+    picture: Picture | None = None
 
 
 class CompareBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,65 +72,11 @@ class CompareBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
 
 
-class TrainedLogistic(msgspec.Struct, frozen=True, kw_only=True):
-    """A line, or one per class, for features as they were sent: the class of the highest `features @ weights + bias`.
-
-    Args:
-        classes: ascending; of two classes there is one line, above 0 for the second.
-        weights: shape (features, lines).
-        bias: one per line.
-        feature_importance: size of the weights of normalised features, as shares of 1.
-        cost_history: mean log loss plus penalty; of many steps about 200, the first and the last among them.
-        n_iterations: steps taken.
-        stopped_early: the cost no longer fell.
-        training_metrics: on the rows it was trained on, which says little about others.
-        seconds: of training.
-    """
-
-    classes: tuple[int, ...]
-    weights: tuple[tuple[float, ...], ...]
-    bias: tuple[float, ...]
-    feature_importance: tuple[float, ...]
-    cost_history: tuple[float, ...]
-    n_iterations: int
-    stopped_early: bool
-    training_metrics: Figures
-    seconds: float
-    model: str = "manual_logistic_regression"
-
-
-class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A node: where to go with a row, or in a leaf only the training rows of each class."""
-
-    counts: tuple[int, ...]
-    feature: int | None = None
-    threshold: float | None = None
-    left: int | None = None
-    right: int | None = None
-
-
-class TrainedTree(msgspec.Struct, frozen=True, kw_only=True):
-    """A tree: drawn, and as nodes of which the first is the root; a row goes left where its value is not greater.
-
-    `feature_importance` is the impurity taken away by questions about each feature, as shares of 1; `training_metrics` are on
-    the rows it was trained on, which says little about others.
-    """
-
-    classes: tuple[int, ...]
-    tree: str
-    nodes: tuple[Node, ...]
-    depth: int
-    n_leaves: int
-    feature_importance: tuple[float, ...]
-    training_metrics: Figures
-    seconds: float
-    model: str = "manual_decision_tree"
-
-
 def train_logistic(_context: RouteContext, request: RouteRequest) -> TrainedLogistic:
     """Our logistic regression on these rows."""
     asked: LogisticBody = request.body
     rows, labels = checked_rows(asked.features, asked.labels)
+    check_names(asked.feature_names, rows)
     bound_work(rows.size * max(len(np.unique(labels)) - 1, 1) * asked.n_iterations)
     began = time.perf_counter()
     model = fit_logistic(
@@ -132,20 +88,8 @@ def train_logistic(_context: RouteContext, request: RouteRequest) -> TrainedLogi
         n_iterations=asked.n_iterations,
     )
     seconds = time.perf_counter() - began
-    weights = model.weights / model.scale[:, None]
-    n_costs = len(model.costs)
-    shown = np.unique(np.linspace(0, n_costs - 1, min(n_costs, _COSTS_SHOWN)).round().astype(int))
-    return TrainedLogistic(
-        classes=tuple(model.classes.tolist()),
-        weights=tuple(map(tuple, weights.tolist())),
-        bias=tuple((model.intercept - model.mean @ weights).tolist()),
-        feature_importance=tuple(logistic_fit.feature_importance(model).tolist()),
-        cost_history=tuple(model.costs[place] for place in shown),
-        n_iterations=n_costs - 1,
-        stopped_early=model.settled,
-        training_metrics=figures(labels, logistic_fit.predict_classes(model, rows)),
-        seconds=round(seconds, 6),
-    )
+    is_drawn = asked.picture is not None
+    return told_logistic(model, rows, labels, seconds=seconds, names=asked.feature_names, picture=is_drawn)
 
 
 def compare_models(_context: RouteContext, request: RouteRequest) -> Compared:
@@ -159,6 +103,7 @@ def train_tree(_context: RouteContext, request: RouteRequest) -> TrainedTree:
     """Our decision tree on these rows."""
     asked: TreeBody = request.body
     rows, labels = checked_rows(asked.features, asked.labels)
+    check_names(asked.feature_names, rows)
     began = time.perf_counter()
     tree = grow_tree(
         rows,
@@ -170,28 +115,14 @@ def train_tree(_context: RouteContext, request: RouteRequest) -> TrainedTree:
     )
     tree = grown_tree.prune(tree, asked.ccp_alpha)
     seconds = time.perf_counter() - began
-    columns = zip(
-        tree.feature.tolist(),
-        tree.threshold.tolist(),
-        tree.left.tolist(),
-        tree.right.tolist(),
-        tree.counts.astype(int).tolist(),
-        strict=True,
-    )
-    return TrainedTree(
-        classes=tuple(tree.classes.tolist()),
-        tree=grown_tree.draw(tree),
-        nodes=tuple(
-            Node(counts=tuple(counts))
-            if feature == LEAF
-            else Node(counts=tuple(counts), feature=feature, threshold=threshold, left=left, right=right)
-            for feature, threshold, left, right, counts in columns
-        ),
-        depth=tree.depth,
-        n_leaves=tree.n_leaves,
-        feature_importance=tuple(grown_tree.feature_importance(tree).tolist()),
-        training_metrics=figures(labels, grown_tree.predict_classes(tree, rows)),
-        seconds=round(seconds, 6),
+    return told_tree(
+        tree,
+        rows,
+        labels,
+        criterion=asked.criterion,
+        seconds=seconds,
+        names=asked.feature_names,
+        picture=asked.picture is not None,
     )
 
 

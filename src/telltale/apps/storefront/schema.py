@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from telltale.apps.storefront.customers import CUSTOMER
 from telltale.contract.schema import Column, EventSchema
 
 _HOUR_S = 3_600.0
@@ -52,6 +53,11 @@ INTERACTION: Final = EventSchema(
     columns=(
         Column(name="item_id", dtype="str"),
         Column(name="kind", dtype="str", nullable=True),
+        Column(name="category", dtype="str", nullable=True),
+        Column(name="brand", dtype="str", nullable=True),
+        Column(name="tags", dtype="strs", nullable=True),
+        Column(name="price", unit="the shop's currency", low=0.0, nullable=True),
+        Column(name="segment", dtype="str", nullable=True),
     ),
     entity="user_id",
     lateness_s=_HOUR_S,
@@ -65,4 +71,4 @@ SERIES: Final = EventSchema(
     lateness_s=_HOUR_S,
 )
 
-EVENTS: Final = (REQUEST, ACTIVITY, ORDER, INTERACTION, SERIES)
+EVENTS: Final = (REQUEST, ACTIVITY, ORDER, INTERACTION, SERIES, CUSTOMER)

@@ -6,7 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from telltale.apps.storefront.simulate_requests import simulate_requests
+from telltale.apps.storefront.simulate_customers import simulate_customers
+from telltale.apps.storefront.simulate_requests import KINDS, simulate_requests
 from telltale.apps.storefront.simulate_series import simulate_series
 from telltale.apps.storefront.simulate_shop import simulate_activity, simulate_interactions, simulate_orders
 from telltale.contract.errors import UsageError
@@ -18,6 +19,7 @@ _SIMULATORS: Final[dict[str, Callable[[Simulation, datetime], pl.DataFrame]]] = 
     "order": simulate_orders,
     "interaction": simulate_interactions,
     "series": simulate_series,
+    "customer": simulate_customers,
 }
 
 
@@ -29,6 +31,6 @@ def simulate(event: str, how: Simulation) -> pl.DataFrame:
     """
     if event not in _SIMULATORS:
         raise UsageError.not_one_of(event, _SIMULATORS, where="storefront: event")
-    how.check(where="storefront: simulate", highest_rate=0.5)
+    how.check(where="storefront: simulate", highest_rate=0.5, known_kinds=KINDS if event == "request" else ())
     assert how.start is not None, "the kernel says when time starts"
     return _SIMULATORS[event](how, how.start)

@@ -20,13 +20,15 @@ from telltale.contract.simulation import Simulation
 N_CUSTOMERS, N_ITEMS = 400, 200
 HABITS = ("loyal", "browsing", "bargains", "dormant")
 
-_N_GROUPS, _LINE = 8, 5
+CATEGORIES = ("lamps", "mugs", "toys", "garden", "paper", "bags", "clocks", "candles")
+_N_GROUPS, _LINE = len(CATEGORIES), 5
 _SHARES = (0.2, 0.3, 0.2, 0.3)  # of customers, by habit
 # Logins, purchases, carts and favourites in 28 days, by habit.
 _COUNTS = np.array([(20.0, 6.0, 8.0, 5.0), (14.0, 0.4, 2.0, 8.0), (8.0, 2.5, 9.0, 2.0), (1.0, 0.15, 0.3, 0.3)])
 _ACTIVE_PER_DAY = np.array([0.8, 0.7, 0.4, 0.06])  # interactions, by habit
 _KINDS, _KIND_SHARES = ("view", "favorite", "cart", "purchase"), (0.62, 0.8, 0.9)
 _AGAIN, _SAME_LINE = 0.25, 0.3
+_BARGAIN, _GIFT = 10.0, 40.0  # tags by price
 
 _ACTIVITY_DAYS, _ACTIVITY_INTERVAL_S = 28.0, 7 * 86_400.0
 _DAYS = 60.0
@@ -41,6 +43,7 @@ class _Shop:
     """Customers and items of one seed; `liking` has the shape (customers, items), each line summing to 1."""
 
     habits: NDArray[np.int64]
+    favourites: NDArray[np.int64]  # the group that each likes most
     eagerness: Floats
     liking: Floats
     prices: Floats
@@ -86,7 +89,8 @@ def simulate_activity(how: Simulation, start: datetime) -> pl.DataFrame:
 
 
 def simulate_interactions(how: Simulation, start: datetime) -> pl.DataFrame:
-    """Rows of `storefront/interaction`."""
+    """Rows of `storefront/interaction`; an item's category is its group, its brand its line, a customer's segment what they like most."""
+    shop = _shop(how.seed)
     steps: list[_Step] = []
     for day in _days(how.seed):
         steps += day.steps
@@ -98,6 +102,11 @@ def simulate_interactions(how: Simulation, start: datetime) -> pl.DataFrame:
             "user_id": _customer_ids((step.customer for step in steps), how.seed),
             "item_id": _item_ids(step.item for step in steps),
             "kind": [step.kind for step in steps],
+            "category": [CATEGORIES[step.item % _N_GROUPS] for step in steps],
+            "brand": [f"{CATEGORIES[step.item % _N_GROUPS]} {_line_of(step.item) + 1}" for step in steps],
+            "tags": pl.Series([_tags(shop.prices[step.item]) for step in steps], dtype=pl.List(pl.String)),
+            "price": pl.Series([shop.prices[step.item] for step in steps], dtype=pl.Float64),
+            "segment": [f"likes {CATEGORIES[shop.favourites[step.customer]]}" for step in steps],
         }
     ).pipe(_cut, how, start)
 
@@ -141,6 +150,7 @@ def _shop(seed: int) -> _Shop:
     within = popularity / np.bincount(group, weights=popularity)[group]
     return _Shop(
         habits=habits,
+        favourites=tastes.argmax(axis=1),
         eagerness=rng.gamma(8.0, 1.0 / 8.0, N_CUSTOMERS),
         liking=tastes[:, group] * within,
         prices=rng.lognormal(math.log(20.0), 0.7, N_ITEMS).round(2),
@@ -186,7 +196,7 @@ def _next_item(rng: np.random.Generator, upto: Floats, taken: dict[int, None], l
         return list(taken)[int(rng.integers(0, len(taken)))]
     if last is not None and drawn < _AGAIN + _SAME_LINE:
         # A line is five items of one group.
-        first = last // (_N_GROUPS * _LINE) * (_N_GROUPS * _LINE) + last % _N_GROUPS
+        first = _line_of(last) * (_N_GROUPS * _LINE) + last % _N_GROUPS
         fresh = [item for item in range(first, first + _N_GROUPS * _LINE, _N_GROUPS) if item not in taken]
         if fresh:
             return fresh[int(rng.integers(0, len(fresh)))]
@@ -196,6 +206,15 @@ def _next_item(rng: np.random.Generator, upto: Floats, taken: dict[int, None], l
         if item not in taken:
             break
     return item
+
+
+def _line_of(item: int) -> int:
+    """Which line of its group."""
+    return item // (_N_GROUPS * _LINE)
+
+
+def _tags(price: float) -> list[str]:
+    return ["gift", "bargain"] if price < _BARGAIN else ["gift"] if price < _GIFT else ["luxury"]
 
 
 def _is_enough(how: Simulation, day: int, n: int) -> bool:

@@ -38,7 +38,7 @@ def write_graph(scale: Scale, mixtures: Sequence[Mixture], *, trees: bytes | Non
         nodes.append(helper.make_node(op, inputs, [out], **attributes))
         return out
 
-    squashed = _add_squash(add, keep, scale)
+    squashed = add_squash(add, keep, scale)
     axis = keep("last_axis", [2], np.int64)
     parts = []
     for place, mixture in enumerate(mixtures):
@@ -70,7 +70,7 @@ def write_graph(scale: Scale, mixtures: Sequence[Mixture], *, trees: bytes | Non
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _add_squash(add: Any, keep: Any, scale: Scale) -> str:
+def add_squash(add: Any, keep: Any, scale: Scale) -> str:
     """`squash` as nodes; the name of what they give."""
     held = add("Clip", ["features", keep("lowest", -FURTHEST), keep("highest", FURTHEST)], "held")
     middle = add("Sub", [held, keep("centre", scale.centre)], "middle")

@@ -21,24 +21,31 @@ _FOOTNOTE = (
 )
 
 
-def report_page(report: Report) -> str:
-    """The page of a report; same report, same bytes."""
+def report_page(report: Report, *, title: str = "", sections: Sequence[str] = ()) -> str:
+    """The page of a report; same report, same bytes.
+
+    Args:
+        report: what happened.
+        title: in place of the days that it is about.
+        sections: HTML that comes before the tasks.
+    """
     since, until = report.time_range.since, report.time_range.until
-    title = f"telltale: {_day(since)} to {_day(until)}"
+    title = title or f"telltale: {_day(since)} to {_day(until)}"
     facts = {"made": _moment(report.timestamp), "from": _moment(since), "until": _moment(until)}
     if report.id is not None:
         facts["report"] = str(report.id)
-    sections = [
+    parts = [
         f"<h1>{escape(title)}</h1>",
         facts_list(facts),
         _matters(report),
         _tiles(report),
+        *sections,
         *(_task(report, task) for task in report.details.tasks if not _is_idle(task)),
         f"<h2>Alarms of the server</h2>{_alarms(report.details.alarms)}" if report.details.alarms else "",
         _idle([task.address for task in report.details.tasks if _is_idle(task)]),
         f"<footer>{escape(_FOOTNOTE)}</footer>",
     ]
-    return page(title, sections, style=SHARED_STYLE + STYLE)
+    return page(title, parts, style=SHARED_STYLE + STYLE)
 
 
 def _matters(report: Report) -> str:

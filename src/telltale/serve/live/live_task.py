@@ -14,6 +14,7 @@ from telltale.monitor.prediction_log import Record, ServedVersion
 from telltale.monitor.service_minutes import NO_VERSION
 from telltale.serve.live.columns_at import ColumnsAt
 from telltale.serve.live.shadow_scorer import Offered, Shadow
+from telltale.serve.live.stored_items import FindItems
 from telltale.serve.live.stored_windows import StoredWindows
 from telltale.serve.predict.answers import Shape
 from telltale.serve.predict.bodies import BodyReader
@@ -62,7 +63,7 @@ class LiveTask(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class LiveQueries(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """The same of a version that answers questions about an entity."""
+    """The same of a version that answers questions about an entity; `items_since` finds what one came to since its training."""
 
     served: ServedVersion
     runtime: QueryRuntime
@@ -71,6 +72,7 @@ class LiveQueries(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     new_id: Callable[[], str]
     shape: Shape
     failed: Failed
+    items_since: FindItems | None = None
     rival: "Rival | None" = None
     clock: Callable[[], float] = time
 

@@ -11,6 +11,7 @@ from telltale.contract.app import Task
 from telltale.contract.estimator import Parts
 from telltale.contract.schema import EventSchema
 from telltale.models.choose_runtime import ChooseRuntime
+from telltale.models.rank_runtime import RankRuntime
 from telltale.models.runtimes import LoadedRuntime
 from telltale.models.score_runtime import ScoreRuntime
 from telltale.models.segment_runtime import SegmentRuntime
@@ -19,6 +20,7 @@ from telltale.monitor.prediction_log import Record, ServedVersion
 from telltale.registry.profiles import find_profile
 from telltale.registry.versions import Role, Version
 from telltale.serve.live.live_task import Failed, Live, LiveQueries, LiveTask
+from telltale.serve.live.stored_items import FindItems, items_since
 from telltale.serve.live.stored_windows import StoredWindows
 from telltale.serve.predict.answers import shape_of
 from telltale.serve.predict.bodies import BodyReader
@@ -99,6 +101,7 @@ def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) 
             new_id=sinks.new_id,
             shape=shape,
             failed=sinks.failed,
+            items_since=_items_since(sinks.events, version, runtime),
             clock=sinks.clock,
         )
     plan = runtime.manifest.plan
@@ -131,6 +134,21 @@ def _reader(schema: EventSchema, task: Task, runtime: QueryRuntime) -> QueryRead
     if isinstance(runtime, VerifyRuntime):
         return SampleReader(schema, runtime.verification)
     return QueryReader(schema, runtime.query, words_of(task, schema))
+
+
+def _items_since(events: Database, version: Version, runtime: QueryRuntime) -> FindItems | None:
+    """Of a version that orders items: those that an entity came to since its rows were read, and in other events ever."""
+    if not isinstance(runtime, RankRuntime):
+        return None
+    ranking, own = runtime.manifest.ranking, runtime.manifest.event.name
+    assert ranking is not None  # without it it would not have loaded
+    upto_id = version.facts.get("fitted_upto_id")
+    after_ids = {**dict.fromkeys(ranking.had_too, 0), own: upto_id if isinstance(upto_id, int) else 0}
+    finds = [
+        items_since(events, version.app, event, column=ranking.item, after_id=after_id)
+        for event, after_id in after_ids.items()
+    ]
+    return lambda entity: tuple(item for find in finds for item in find(entity))
 
 
 def _profiles(events: Database, app: str, task: str) -> FindProfile:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from time import perf_counter
 
 import msgspec
+from msgspec.structs import replace
 
 from telltale.contract.answer import Answer, CheckedRow, Input, RowValue
-from telltale.contract.query import Query
+from telltale.contract.query import Query, RankQuery
 from telltale.monitor.service_minutes import is_own_fault
 from telltale.serve.live.live_task import Live, LiveQueries, LiveTask
 
@@ -46,6 +47,18 @@ def answer_windows(live: LiveTask, windows: Sequence[AskedWindow], received_s: f
             for place, answer in zip(places, answers, strict=True):
                 answered[place] = answer
     return answered
+
+
+def with_stored(live: LiveQueries, queries: Sequence[Query]) -> Sequence[Query]:
+    """Queries for an order of items, with what is stored of their entities since the version was trained."""
+    if live.items_since is None:
+        return queries
+    return [
+        replace(query, had=(*live.items_since(query.entity), *query.had))
+        if isinstance(query, RankQuery) and query.entity
+        else query
+        for query in queries
+    ]
 
 
 def answer_queries(live: LiveQueries, queries: Sequence[Query], received_s: float) -> Sequence[Answer | Exception]:

@@ -5,7 +5,7 @@ from time import perf_counter
 
 from telltale.contract.query import Query
 from telltale.serve.live.live_task import LiveQueries
-from telltale.serve.predict.answering import Clocks, Decided, answer_queries, keep_answer
+from telltale.serve.predict.answering import Clocks, Decided, answer_queries, keep_answer, with_stored
 from telltale.serve.predict.split import split_queries
 
 
@@ -25,6 +25,7 @@ def ask_many(live: LiveQueries, bodies: Sequence[bytes]) -> list[Decided]:
 def _decide(live: LiveQueries, queries: Sequence[Query], clocks: Clocks) -> list[Decided]:
     if live.rival is not None:
         return split_queries(live, live.rival, queries, clocks)
+    queries = with_stored(live, queries)
     return [
         answer
         if isinstance(answer, Exception)

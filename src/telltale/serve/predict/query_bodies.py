@@ -17,6 +17,7 @@ from telltale.telemetry.values import LONGEST_ENTITY
 _ENTITY: Final = "entity"
 _SECOND: Final = "entity_by_our_name"  # where the event calls its entity something else
 _FIGURES: Final = dict[str, float]
+_CHOSEN: Final = dict[str, tuple[str, ...]]
 # Ids are text inside; clients whose ids are numbers send numbers. Stored lists hold whole numbers as floats.
 _WIDENED: Final[dict[Any, Any]] = {
     str: int | str,
@@ -24,6 +25,7 @@ _WIDENED: Final[dict[Any, Any]] = {
     tuple[str, ...]: tuple[int | str, ...],
     tuple[int, ...]: tuple[float, ...],
     _FIGURES: dict[str, float | None],
+    _CHOSEN: dict[str, int | str | tuple[int | str, ...]],
 }
 
 
@@ -159,7 +161,7 @@ def _entity_name(schema: EventSchema, words: QueryWords) -> str:
 
 
 def _default(field: Any) -> Any:
-    return {} if field.type == _FIGURES else field.default
+    return {} if field.type in {_FIGURES, _CHOSEN} else field.default
 
 
 def _as_text(value: Any, _name: str) -> Any:
@@ -173,6 +175,10 @@ def _as_whole(value: Any, name: str) -> Any:
     if broken is not None:
         raise SchemaError(f"{broken!r} is no whole number", where=f"request body, {name}", mend="Send whole numbers.")
     return tuple(map(int, value))
+
+
+def _as_texts(value: Any, _name: str) -> Any:
+    return {name: tuple(map(str, one)) if isinstance(one, tuple) else (str(one),) for name, one in value.items()}
 
 
 def _as_known(value: Any, _name: str) -> Any:
@@ -189,4 +195,5 @@ _READERS: Final[dict[Any, Callable[[Any, str], Any]]] = {
     tuple[str, ...]: _as_text,
     tuple[int, ...]: _as_whole,
     _FIGURES: _as_known,
+    _CHOSEN: _as_texts,
 }

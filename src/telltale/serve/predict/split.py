@@ -20,6 +20,7 @@ from telltale.serve.predict.answering import (
     answer_windows,
     count_failure,
     keep_answer,
+    with_stored,
 )
 
 T = TypeVar("T")
@@ -69,12 +70,13 @@ def split_queries(live: LiveQueries, rival: Rival, queries: Sequence[Query], clo
     of_rival = [rival_decides(rival, query.entity, query) for query in queries]
     received_s, _ = clocks
     for decider, mine, own_clocks in _turns((live, other), of_rival, clocks):
-        answers = answer_queries(decider, [queries[place] for place in mine], received_s)
-        for place, answer in zip(mine, answers, strict=True):
+        own = with_stored(decider, [queries[place] for place in mine])
+        answers = answer_queries(decider, own, received_s)
+        for place, query, answer in zip(mine, own, answers, strict=True):
             if isinstance(answer, Exception):
                 decided[place] = answer
                 continue
-            query, prediction_id = queries[place], decider.new_id()
+            prediction_id = decider.new_id()
             decided[place] = keep_answer(decider, prediction_id, query, received_s, query.entity, answer, own_clocks)
             if not rival.percent:
                 rival.offer((rival.shadow, prediction_id, query, received_s))

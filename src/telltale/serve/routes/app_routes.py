@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -9,7 +11,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from telltale.contract.app import App
-from telltale.contract.errors import TooLargeError, UsageError
+from telltale.contract.errors import TelltaleError, TooLargeError, UsageError
 from telltale.contract.route import AnsweredOnce, Route, RouteRequest
 from telltale.serve.edge import Edge
 from telltale.serve.guard.caller import caller_of
@@ -42,6 +44,7 @@ def app_routes(edge: Edge, kernel_paths: Iterable[str]) -> list[HTTPRouteHandler
             context,
             limit=route.max_body_bytes or edge.settings.max_body_bytes,
             check=content_check(app.events),
+            observe=partial(edge.metrics.observe_route, app.name, route.method, route.path),
         )
         for app in edge.apps.values()
         for route in managed_routes(app)
@@ -66,7 +69,12 @@ def check_routes(apps: Mapping[str, App], kernel_paths: Iterable[str]) -> None:
 
 
 def _handler(
-    route: Route, context: RouteContext, *, limit: int, check: Callable[[bytes], None] | None
+    route: Route,
+    context: RouteContext,
+    *,
+    limit: int,
+    check: Callable[[bytes], None] | None,
+    observe: Callable[[int, float], None],
 ) -> HTTPRouteHandler:
     names = check_path(route.path, where="route")
     decode: Callable[[bytes], Any] | None = None
@@ -77,13 +85,21 @@ def _handler(
     assert not isinstance(answer_with, AnsweredOnce), "those are answered on the event loop"
 
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-        asked = RouteRequest(
-            path={name: str(request.path_params[name]) for name in names},
-            query=None if route.query is None else read_query(request.url.query, route.query),
-            body=None if decode is None else await _read(request, decode, route.body, limit),
-        )
-        answer = await asyncio.to_thread(answer_with, context.asked_by(caller_of(request)), asked)
-        return _response(route, answer)
+        began_s, status = perf_counter(), 500
+        try:
+            asked = RouteRequest(
+                path={name: str(request.path_params[name]) for name in names},
+                query=None if route.query is None else read_query(request.url.query, route.query),
+                body=None if decode is None else await _read(request, decode, route.body, limit),
+            )
+            answer = await asyncio.to_thread(answer_with, context.asked_by(caller_of(request)), asked)
+            status = route.status
+            return _response(route, answer)
+        except TelltaleError as error:
+            status = error.status
+            raise
+        finally:
+            observe(status, perf_counter() - began_s)
 
     path = "/".join(f"{{{part[1:-1]}:str}}" if part.startswith("{") else part for part in route.path.split("/"))
     return HTTPRouteHandler(

@@ -20,6 +20,7 @@ from telltale.serve.http.problems import PROBLEM_TYPE, Problem, problem_of
 from telltale.serve.routes.alarm_routes import alarm_routes
 from telltale.serve.routes.app_routes import app_routes
 from telltale.serve.routes.audit_route import audit_route
+from telltale.serve.routes.dashboard_route import dashboard_route
 from telltale.serve.routes.drift_route import drift_route
 from telltale.serve.routes.forget_route import forget_route
 from telltale.serve.routes.health_routes import health_routes
@@ -71,6 +72,7 @@ def management(edge: Edge) -> Handle:
         *release_routes(edge),
         *job_routes(edge),
         *report_routes(edge),
+        dashboard_route(edge),
         audit_route(edge),
         forget_route(edge),
         *infer_routes(edge),
@@ -106,6 +108,7 @@ def _metrics_page(edge: Edge) -> bytes:
     everyone = CollectorRegistry()
     MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]  # the library has no annotation here
     everyone.register(edge.state_metrics)
+    everyone.register(edge.source_metrics)
     return generate_latest(everyone)
 
 
