@@ -8,7 +8,7 @@
 - orders (Online Retail): lines of customers without cancellations. The last six weeks, of customers who bought before. `ndcg_10` and
   `recall_20` are of lists that may hold what a customer had before (`include_seen`), as is `ndcg_10_repeat`, by what they bought again;
   `ndcg_10_new` is of lists of new items, by what was new to them.
-- visits (RetailRocket): pairs without an order in time; three random cases. Kinds of a visit count as the task says.
+- visits (RetailRocket): pairs without an order in time; one random case.
 
 Without `--data` it is a simulated shop, its last fifth. With `--test` all of `--data` is trained on, and the test's rows of known users are
 wanted; of each other user a fifth of the rows is wanted (the last where items are taken again, else drawn), the rest is told as

@@ -3,7 +3,7 @@
     python examples/storefront_shop.py
 
 Requests, customers' months, interactions and daily sales are made up and ingested, as a real shop would send them; the
-four tasks are trained on the store, promoted and served, and then asked over HTTP. The gates see rows that no version was
+five tasks are trained on the store, promoted and served, and then asked over HTTP. The gates see rows that no version was
 trained on.
 """
 
@@ -21,7 +21,7 @@ from telltale.serve.server import start_background
 from telltale.serve.settings import ServeSettings
 from telltale.train.sources import simulated
 
-TASKS = ("requests", "activity", "recommend", "trend")
+TASKS = ("requests", "activity", "users", "recommend", "trend")
 
 
 def ask(url: str, task: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -56,8 +56,10 @@ def train(home: Home) -> None:
 
 def tell(url: str) -> None:
     """One question to each task."""
-    for what, errors in (("a customer's", 0), ("a guesser's", 25)):
-        answer = ask(url, "requests", {"response_time": 0.1, "request_size": 1024, "error_count": errors})
+    page = {"method": "GET", "path": "/items/17", "error_count": 0}
+    guess = {"method": "POST", "path": "/login", "body": "user=anna&password=123456", "status": 401, "error_count": 25}
+    for what, asked in (("a customer's", page), ("a guesser's", guess)):
+        answer = ask(url, "requests", {"response_time": 0.1, "request_size": 350, **asked})
         print(f"{what} request: {'ATTACK' if answer['decision'] else 'normal'}, score {answer['score']:.2f}")
     counts = {"login_count": 20, "purchase_count": 7, "cart_count": 9, "favorite_count": 5}
     answer = ask(url, "activity", counts)

@@ -107,7 +107,8 @@ def test_a_labelled_series_is_trained_on_in_the_store_and_scored_as_events(
 def test_a_made_up_shop_is_trained_on_its_store_and_asked_over_http(tmp_path: Path) -> None:
     said = said_by("storefront_shop.py", folder=tmp_path)
 
-    assert re.findall(r"^(\w+): pass in", said, re.MULTILINE) == ["requests", "activity", "recommend", "trend"]
+    passed = re.findall(r"^(\w+): pass in", said, re.MULTILINE)
+    assert passed == ["requests", "activity", "users", "recommend", "trend"]
     assert "a customer's request: normal" in said
     assert "a guesser's request: ATTACK" in said
     assert re.search(r"^a customer of 7 purchases: .*many purchases", said, re.MULTILINE)

@@ -50,7 +50,8 @@ def example_bodies(app: App, task: Task, n: int) -> list[dict[str, Any]]:
         return [{schema.entity or "entity": name, **more} for name in names]
     # What may be missing is left out: most of it is known only afterwards.
     if schema.more_numeric:
-        rows = event_columns(frame.drop(LABEL, strict=False), schema).drop(schema.time)[:n]
+        later = task.segmenting.outcomes if task.segmenting is not None else ()
+        rows = event_columns(frame.drop(LABEL, strict=False), schema).drop(schema.time, *later)[:n]
         return [{name: value for name, value in row.items() if value is not None} for row in rows.iter_rows(named=True)]
     needed = [column.name for column in schema.columns if column.dtype in {"float", "int"} and not column.nullable]
     return frame.select(needed)[:n].to_dicts()

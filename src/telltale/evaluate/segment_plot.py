@@ -42,7 +42,15 @@ def write_segment_plot(
     first.barh(places, 100 * shares, color=NORMAL, height=0.3)
     first.set_yticks(places, list(names))
     for place, rule in enumerate(rules):
-        first.annotate(rule, (0, place), (4, 17), textcoords="offset points", va="center", fontsize=8, color=INK)
+        first.annotate(
+            rule,
+            (0, place),
+            (4, 17),
+            textcoords="offset points",
+            va="center",
+            fontsize=8 if len(rule) <= 55 else 7,
+            color=INK,
+        )
     first.set_ylim(len(names) - 0.4, -0.8)
     label_axes(first, x="% of rows", y="")
     if is_known and later is not None:

@@ -61,7 +61,7 @@ def _of_client(draft: PlanDraft, texts: tuple[str, ...]) -> list[str]:
     if draft.frame[TIME].null_count():
         return []
     counted = {"requests": ("error_count", "count")}
-    counted |= {f"{name}s": (text_statistic(draft, name, "checksum"), "distinct") for name in texts}
+    counted |= {f"distinct_{name}": (text_statistic(draft, name, "checksum"), "distinct") for name in texts}
     found = []
     for what, (column, stat) in counted.items():
         for window, seconds in _WINDOWS_S.items():
