@@ -4,7 +4,7 @@ scikit-learn fits; the runtime is one ONNX graph of the support vectors.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,8 @@ from telltale.contract.kinds import Kind
 from telltale.models.graph_scorer import GraphScorer
 from telltale.models.outliers.graph import add_squash
 from telltale.models.outliers.squash import Scale, scale_of, squash
+from telltale.models.row_graph import RowGraph
 
-_OPSET: Final = {"": 21, "ai.onnx.ml": 3}
-_IR_VERSION: Final = 10
 _LEAST_ROWS: Final = 20
 
 
@@ -91,20 +90,9 @@ def _graph(scale: Scale, vectors: NDArray[np.float64], log_weights: NDArray[np.f
 
     The exponent of each vector is `log_weight - gamma (|x|^2 - 2 x v + |v|^2)`; |x|^2 is taken out of the sum.
     """
-    from onnx import TensorProto, helper, numpy_helper
-
-    weights: list[Any] = []
-    nodes: list[Any] = []
-
-    def keep(name: str, value: NDArray[Any] | float | list[int], dtype: Any = np.float32) -> str:
-        weights.append(numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
-        return name
-
-    def add(op: str, inputs: list[str], out: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(op, inputs, [out], **attributes))
-        return out
-
-    squashed = add_squash(add, keep, scale)
+    graph = RowGraph()
+    add, keep = graph.add, graph.keep
+    squashed = add_squash(graph, scale)
     axis = keep("last_axis", [1], np.int64)
     along = add("MatMul", [squashed, keep("vectors", 2.0 * gamma * vectors.T)], "along")
     fixed = keep("fixed", log_weights - gamma * (vectors**2).sum(axis=1))
@@ -112,16 +100,7 @@ def _graph(scale: Scale, vectors: NDArray[np.float64], log_weights: NDArray[np.f
     length = add("ReduceSumSquare", [squashed, axis], "length", keepdims=1)
     out = add("Mul", [length, keep("gamma", gamma)], "out")
     add("Sub", [out, together], "score")
-    graph = helper.make_graph(
-        nodes,
-        "one_class_svm",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(scale.centre)])],
-        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
-        weights,
-    )
-    opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSET.items()]
-    model = helper.make_model(graph, opset_imports=opsets, producer_name="telltale", ir_version=_IR_VERSION)
-    return bytes(model.SerializeToString(deterministic=True))
+    return graph.written("one_class_svm", n_features=len(scale.centre), outputs={"score": 1})
 
 
 ESTIMATOR: Final = OneClassSvm()

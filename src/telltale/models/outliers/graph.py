@@ -4,16 +4,14 @@ Every row is worked on by itself: a matrix product of ONNX Runtime rounds a row 
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from telltale.models.outliers.mixture import Mixture
 from telltale.models.outliers.squash import BEYOND, CORE, FURTHEST, Scale
+from telltale.models.row_graph import RowGraph
 
-_OPSET: Final = {"": 21, "ai.onnx.ml": 3}
-_IR_VERSION: Final = 10
 OUTPUT: Final = "unlikeliness"
 
 
@@ -25,20 +23,9 @@ def write_graph(scale: Scale, mixtures: Sequence[Mixture], *, trees: bytes | Non
         mixtures: of squashed rows.
         trees: another graph of the same `features`, whose nodes and outputs are taken in beside.
     """
-    from onnx import ModelProto, TensorProto, helper, numpy_helper
-
-    weights: list[Any] = []
-    nodes: list[Any] = []
-
-    def keep(name: str, value: NDArray[Any] | float | list[int], dtype: Any = np.float32) -> str:
-        weights.append(numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
-        return name
-
-    def add(op: str, inputs: list[str], out: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(op, inputs, [out], **attributes))
-        return out
-
-    squashed = add_squash(add, keep, scale)
+    graph = RowGraph()
+    add, keep = graph.add, graph.keep
+    squashed = add_squash(graph, scale)
     axis = keep("last_axis", [2], np.int64)
     parts = []
     for place, mixture in enumerate(mixtures):
@@ -53,25 +40,14 @@ def write_graph(scale: Scale, mixtures: Sequence[Mixture], *, trees: bytes | Non
         parts.append(add("ReduceLogSumExp", [density, keep(f"of_{place}", [1], np.int64)], f"log_{place}", keepdims=1))
     together = add("Concat", parts, "log_densities", axis=1)
     add("Neg", [together], OUTPUT)
-    outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, len(mixtures)])]
     if trees is not None:
-        other = ModelProto.FromString(trees).graph
-        nodes += other.node
-        outputs += other.output
-    graph = helper.make_graph(
-        nodes,
-        "novelty",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(scale.centre)])],
-        outputs,
-        weights,
-    )
-    opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSET.items()]
-    model = helper.make_model(graph, opset_imports=opsets, producer_name="telltale", ir_version=_IR_VERSION)
-    return bytes(model.SerializeToString(deterministic=True))
+        graph.beside(trees)
+    return graph.written("novelty", n_features=len(scale.centre), outputs={OUTPUT: len(mixtures)})
 
 
-def add_squash(add: Any, keep: Any, scale: Scale) -> str:
+def add_squash(graph: RowGraph, scale: Scale) -> str:
     """`squash` as nodes; the name of what they give."""
+    add, keep = graph.add, graph.keep
     held = add("Clip", ["features", keep("lowest", -FURTHEST), keep("highest", FURTHEST)], "held")
     middle = add("Sub", [held, keep("centre", scale.centre)], "middle")
     z = add("Mul", [middle, keep("factor", scale.factor)], "z")
@@ -81,4 +57,4 @@ def add_squash(add: Any, keep: Any, scale: Scale) -> str:
     grown = add("Add", [add("Mul", [over, keep("steep", 1.0 / BEYOND)], "steeper"), keep("one", 1.0)], "grown")
     drawn = add("Mul", [add("Log", [grown], "logarithm"), keep("beyond", BEYOND)], "drawn")
     whole = add("Add", [core, drawn], "whole")
-    return str(add("Mul", [whole, add("Sign", [z], "sign")], "squashed"))
+    return add("Mul", [whole, add("Sign", [z], "sign")], "squashed")

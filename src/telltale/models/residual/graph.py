@@ -1,14 +1,9 @@
 """The ONNX graph that tells how far off the plane a row is."""
 
-from typing import Any, Final
-
 import numpy as np
-from numpy.typing import NDArray
 
 from telltale.models.residual.plane import FURTHEST, Plane
-
-_OPSET: Final = {"": 21, "ai.onnx.ml": 3}
-_IR_VERSION: Final = 10
+from telltale.models.row_graph import RowGraph
 
 
 def write_graph(plane: Plane) -> bytes:
@@ -17,19 +12,8 @@ def write_graph(plane: Plane) -> bytes:
     The score is the mean absolute error of the columns, each in units of its usual one: about 0.8 for normal rows, were errors
     Gaussian.
     """
-    from onnx import TensorProto, helper, numpy_helper
-
-    weights: list[Any] = []
-    nodes: list[Any] = []
-
-    def keep(name: str, value: NDArray[Any] | float | list[int], dtype: Any = np.float32) -> str:
-        weights.append(numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
-        return name
-
-    def add(op: str, inputs: list[str], out: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(op, inputs, [out], **attributes))
-        return out
-
+    graph = RowGraph()
+    add, keep = graph.add, graph.keep
     middle = add("Sub", ["features", keep("centre", plane.centre)], "middle")
     far = add("Mul", [middle, keep("factor", plane.factor)], "far")
     z = add("Clip", [far, keep("lowest", -FURTHEST), keep("highest", FURTHEST)], "z")
@@ -41,13 +25,4 @@ def write_graph(plane: Plane) -> bytes:
         told = add("MatMul", [along, keep("back", plane.directions.T * weight)], "told")
         error = add("Sub", [error, told], "error")
     add("ReduceL1", [error, keep("last_axis", [1], np.int64)], "score", keepdims=1)
-    graph = helper.make_graph(
-        nodes,
-        "window_residual",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(plane.centre)])],
-        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
-        weights,
-    )
-    opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSET.items()]
-    model = helper.make_model(graph, opset_imports=opsets, producer_name="telltale", ir_version=_IR_VERSION)
-    return bytes(model.SerializeToString(deterministic=True))
+    return graph.written("window_residual", n_features=len(plane.centre), outputs={"score": 1})
