@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -11,14 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.intrusion_cases import Trial
+from benchmarks.trained import trained_runtime
 from telltale.apps.eyenet import APP
 from telltale.apps.eyenet.flows import FLOW, FLOWS, derive_flow_plan
 from telltale.contract.estimator import Scores
 from telltale.features.frame import feature_matrix
-from telltale.models.runtimes import score_runtime
 from telltale.telemetry.frames import LABEL
-from telltale.train.fitted import TrainingChoices
-from telltale.train.version import TrainingRows, train_version
 
 Matrix = NDArray[np.float64]
 
@@ -48,13 +44,7 @@ def ours_one_class(trial: Trial) -> Fitted:
 
 
 def _trained(frame: pl.DataFrame, columns: tuple[str, ...]) -> Fitted:
-    rows = TrainingRows(kind="file", train=frame, held_out=frame[:0], columns=columns)
-    with TemporaryDirectory(prefix="telltale-bench-") as scratch:
-        folder = Path(scratch) / "bundle"
-        train_version(
-            _FLOWS_APP, FLOWS, rows, TrainingChoices(), directory=folder, progress=lambda _what, _done, _of: None
-        )
-        runtime = score_runtime(folder)
+    runtime = trained_runtime(_FLOWS_APP, FLOWS, frame, columns)
     return Fitted(score=runtime.score_frame, threshold=runtime.threshold)
 
 

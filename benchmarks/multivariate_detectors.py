@@ -5,20 +5,16 @@ isolation forest needs no scale). None of them sees a label, or a row after the 
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.multivariate_cases import Machine
+from benchmarks.trained import trained_runtime
 from telltale.apps.eyenet import ANOMALY, APP
 from telltale.contract.estimator import Scores
-from telltale.models.runtimes import score_runtime
 from telltale.models.score_runtime import ScoreRuntime
-from telltale.train.fitted import TrainingChoices
-from telltale.train.version import TrainingRows, train_version
 
 Matrix = NDArray[np.float64]
 Score = Callable[[Matrix], Scores]
@@ -33,11 +29,7 @@ _SEED: Final = 0
 
 def train_ours(machine: Machine) -> ScoreRuntime:
     """What `telltale train eyenet/anomaly --data FILE` gives with its defaults on the machine's rows, which have no labels."""
-    rows = TrainingRows(kind="file", train=machine.train, held_out=machine.train[:0], columns=machine.columns)
-    with TemporaryDirectory(prefix="telltale-bench-") as scratch:
-        folder = Path(scratch) / "bundle"
-        train_version(APP, ANOMALY, rows, TrainingChoices(), directory=folder, progress=lambda _what, _done, _of: None)
-        return score_runtime(folder)
+    return trained_runtime(APP, ANOMALY, machine.train, machine.columns)
 
 
 def scaled(train: Matrix) -> Score:

@@ -8,8 +8,8 @@ from urllib.parse import quote_plus
 import polars as pl
 
 from benchmarks.catalogue import Progress
+from benchmarks.known_sets import known_sets
 from telltale.apps.storefront.schema import REQUEST
-from telltale.contract.errors import NotFoundError
 from telltale.telemetry.frames import LABEL, LINE
 from telltale.telemetry.raw_rows import RawRows
 from telltale.telemetry.validate import check_rows
@@ -47,25 +47,8 @@ class Trial:
 
 
 def read_sets(folder: Path, *, progress: Progress) -> dict[str, pl.DataFrame]:
-    """The sets that a folder holds, as rows of `storefront/request` in file order, with the part they are of.
-
-    Raises:
-        NotFoundError: there is no such folder, or no file of these sets in it.
-    """
-    if not folder.is_dir():
-        raise NotFoundError("there is no such folder", where=str(folder), mend="Name a folder with one of the sets.")
-    found: dict[str, list[pl.DataFrame]] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in {".parquet", ".csv"}):
-        names = set(pl.read_parquet_schema(path) if path.suffix == ".parquet" else pl.read_csv(path, n_rows=1).columns)
-        name = next((name for name, columns in _KNOWN_BY.items() if columns <= names), None)
-        if name is None:
-            progress(f"{path.name} is left out: it is of none of {sorted(_KNOWN_BY)}")
-            continue
-        raw = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
-        found.setdefault(name, []).append(_TIDY[name](raw))
-    if not found:
-        raise NotFoundError(f"no file of {sorted(_KNOWN_BY)} is there", where=str(folder), mend="Name another folder.")
-    return {name: pl.concat(frames) for name, frames in found.items()}
+    """The sets that a folder holds, as rows of `storefront/request` in file order, with the part they are of. Raises NotFoundError."""
+    return known_sets(folder, _KNOWN_BY, _TIDY, progress=progress)
 
 
 def trial_at_home(name: str, frame: pl.DataFrame, *, most: int | None = None) -> Trial:

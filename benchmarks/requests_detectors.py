@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -12,14 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.requests_cases import Trial
+from benchmarks.trained import trained_runtime
 from telltale.apps.storefront import APP, REQUESTS
 from telltale.contract.estimator import Scores
 from telltale.evaluate.ranking import auroc
 from telltale.features.text import unescaped
-from telltale.models.runtimes import score_runtime
 from telltale.telemetry.frames import LABEL
-from telltale.train.fitted import TrainingChoices
-from telltale.train.version import TrainingRows, train_version
 
 Score = Callable[[pl.DataFrame], Scores]
 
@@ -44,13 +40,7 @@ def normal_only(frame: pl.DataFrame) -> pl.DataFrame:
 
 def ours(frame: pl.DataFrame, columns: tuple[str, ...]) -> Fitted:
     """What `telltale train storefront/requests` gives with its defaults from such rows, labelled or not."""
-    rows = TrainingRows(kind="file", train=frame, held_out=frame[:0], columns=columns)
-    with TemporaryDirectory(prefix="telltale-bench-") as scratch:
-        folder = Path(scratch) / "bundle"
-        train_version(
-            _REQUESTS_APP, REQUESTS, rows, TrainingChoices(), directory=folder, progress=lambda _what, _done, _of: None
-        )
-        runtime = score_runtime(folder)
+    runtime = trained_runtime(_REQUESTS_APP, REQUESTS, frame, columns)
     return Fitted(score=runtime.score_frame, threshold=runtime.threshold)
 
 
