@@ -60,8 +60,4 @@ def descent_svg(model: LogisticModel, names: Sequence[str] = ()) -> str:
 
 def save_descent(model: LogisticModel, path: Path, names: Sequence[str] = ()) -> Path:
     """Write the picture, as SVG where the file's suffix says so, else as PNG."""
-    figure = descent_figure(model, names)
-    if path.suffix.lower() == ".svg":
-        path.write_text(as_svg(figure), encoding="utf-8")
-        return path
-    return save(figure, path)
+    return save(descent_figure(model, names), path)

@@ -127,7 +127,10 @@ def thinned(n: int, *, keep: int = 1500) -> NDArray[np.intp]:
 
 
 def save(figure: "Figure", path: Path) -> Path:
-    """Write a figure as PNG; the same figure gives the same bytes."""
+    """Write a figure as SVG where the file's suffix says so, else as PNG; the same figure gives the same bytes."""
+    if path.suffix.lower() == ".svg":
+        path.write_text(as_svg(figure), encoding="utf-8")
+        return path
     figure.savefig(path, format="png", metadata={"Software": None})
     return path
 

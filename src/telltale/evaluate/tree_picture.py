@@ -83,11 +83,7 @@ def save_tree(
     max_depth: int | None = None,
 ) -> Path:
     """Write the picture, as SVG where the file's suffix says so, else as PNG."""
-    figure = tree_figure(tree, names, criterion=criterion, max_depth=max_depth)
-    if path.suffix.lower() == ".svg":
-        path.write_text(as_svg(figure), encoding="utf-8")
-        return path
-    return save(figure, path)
+    return save(tree_figure(tree, names, criterion=criterion, max_depth=max_depth), path)
 
 
 def _shown(tree: Tree, max_depth: int | None) -> list[int]:

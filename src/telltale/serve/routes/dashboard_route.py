@@ -21,7 +21,7 @@ from telltale.retrain.jobs import Job, read_jobs
 from telltale.retrain.schedules import Schedule
 from telltale.serve.edge import Edge
 from telltale.serve.routes.route_context import RouteContext
-from telltale.telemetry.backend.kept import Facts, all_facts, told_age
+from telltale.telemetry.backend.kept import Facts, all_facts, told_age, told_span
 
 REFRESH_S: Final = 30
 _MOST_HOURS: Final = 744
@@ -132,5 +132,5 @@ def _sources(edge: Edge, apps: Sequence[App], *, now: datetime) -> str:
 def _told_standing(facts: Facts, *, now: datetime) -> str:
     if facts.failing_since is None:
         return "answers"
-    away = told_age(facts.failing_since, now).removesuffix(" old")
+    away = told_span(facts.failing_since, now)
     return f'<span class="missed">away for {away}</span> <small>{escape(facts.fault)}</small>'

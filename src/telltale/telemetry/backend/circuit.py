@@ -1,7 +1,6 @@
 """A circuit breaker for each server that is read from, shared by all processes of a home through a small file."""
 
 import fcntl
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from telltale.contract.errors import UnavailableError
+from telltale.storage.whole_files import write_whole
 from telltale.telemetry.paging import origin_of
 
 State = Literal["closed", "open", "half-open"]
@@ -117,7 +117,5 @@ def change_circuit(path: Path, change: Callable[[Circuit], Circuit]) -> Circuit:
         before = read_circuit(path)
         after = change(before)
         if after != before:
-            unfinished = path.with_suffix(f".{os.getpid()}")
-            unfinished.write_bytes(msgspec.json.encode(after))
-            unfinished.replace(path)
+            write_whole(path, msgspec.json.encode(after))
         return before

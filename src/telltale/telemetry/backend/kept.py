@@ -15,6 +15,7 @@ import polars as pl
 
 from telltale.contract.errors import TelltaleError
 from telltale.contract.schema import EventSchema
+from telltale.storage.whole_files import write_whole
 from telltale.telemetry.export import event_columns, write_frame
 from telltale.telemetry.files import read_rows
 from telltale.telemetry.frames import ENTITY, KEY, TIME
@@ -73,9 +74,7 @@ def all_facts(home: Path) -> Iterator[Facts]:
 def write_facts(folder: Path, facts: Facts) -> None:
     """Put facts in the place of those before, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = folder / f".{_FACTS}"
-    unfinished.write_bytes(msgspec.json.encode(facts))
-    unfinished.replace(folder / _FACTS)
+    write_whole(folder / _FACTS, msgspec.json.encode(facts))
 
 
 def keep_rows(folder: Path, schema: EventSchema, frame: pl.DataFrame, *, adds: bool) -> int:
@@ -131,14 +130,19 @@ def drop_old(home: Path, *, before: datetime) -> int:
 
 
 def told_age(since: datetime, now: datetime) -> str:
-    """How long ago something was, for people.
+    """How old something is, for people.
 
     >>> from datetime import UTC
     >>> told_age(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, 3, 20, tzinfo=UTC))
     '3.3 hours old'
     """
+    return f"{told_span(since, now)} old"
+
+
+def told_span(since: datetime, now: datetime) -> str:
+    """How long ago something was, for people: "3.3 hours"."""
     age = max(now - since, timedelta(0))
     for unit, name in ((timedelta(days=1), "days"), (timedelta(hours=1), "hours"), (timedelta(minutes=1), "minutes")):
         if age >= 2 * unit:
-            return f"{age / unit:.1f} {name} old"
-    return f"{age.total_seconds():.0f} s old"
+            return f"{age / unit:.1f} {name}"
+    return f"{age.total_seconds():.0f} s"
