@@ -13,6 +13,7 @@ from telltale.contract.schema import EventSchema
 from telltale.home.apps import find_event
 from telltale.telemetry.files import read_rows
 from telltale.telemetry.raw_rows import Quarantined
+from telltale.telemetry.validate import check_rows
 
 if TYPE_CHECKING:
     from telltale.home.home import Home
@@ -50,16 +51,20 @@ def derive_rows(home: "Home", event: str, source: str, *, label: int | None = No
         SchemaError, NotFoundError: the file does not fit, or is not there.
     """
     app, schema = find_event(home.apps, event)
-    derivation = _derivation(app, schema, source)
-    label = derivation.label if label is None else _checked_label(schema, label)
+    possible = _possible(app, schema)
+    if label is not None:
+        _check_label(schema, label)
+    stored = next((one for one in possible if source == f"{app.name}/{one.source}"), None)
+    raw = None if stored is not None else read_rows(Path(source))
+    derivation = stored or _of_columns(app, possible, set(() if raw is None else raw.columns))
     origin = app.event(derivation.source)
     address = f"{app.name}/{origin.name}"
     bad: tuple[Quarantined, ...] = ()
-    if source == address:
+    if raw is None:
         rows = home.events.frame(app.name, origin)
         n_read = rows.height
     else:
-        checked = home.validate(address, source, require_time=True)
+        checked = check_rows(origin, raw, require_time=True)
         rows, bad, n_read = checked.frame, checked.quarantined, checked.n_read
     derived = derivation.derive(rows)
     left_out = [*bad, *(Quarantined(line=line, reason=why, raw="") for line, why in derived.left_out.items())]
@@ -70,30 +75,29 @@ def derive_rows(home: "Home", event: str, source: str, *, label: int | None = No
             f"no row came of {n_read:,} of {address}{why}", where=source, mend=f"Give rows of {address}."
         )
     return DerivedRows(
-        frame=_labelled(derived.frame, schema, label),
+        frame=_labelled(derived.frame, schema, derivation.label if label is None else label),
         source=address,
         n_read=n_read,
         left_out=tuple(sorted(left_out, key=lambda row: row.line)),
     )
 
 
-def _derivation(app: App, schema: EventSchema, source: str) -> Derivation:
-    """Of several the one whose source is asked for; of a file the one whose source has most of its columns."""
+def _possible(app: App, schema: EventSchema) -> list[Derivation]:
+    """Ways to make an event. Raises UsageError where there is none."""
     own = [derivation for derivation in app.derivations if derivation.event == schema.name]
-    for derivation in own:
-        if source == f"{app.name}/{derivation.source}":
-            return derivation
-    if len(own) > 1 and Path(source).is_file():
-        there = set(read_rows(Path(source)).frame.columns)
-        return max(own, key=lambda one: _n_required(app.event(one.source), there))
     if own:
-        return own[0]
-    possible = ", ".join(f"{app.name}/{one.event} from {app.name}/{one.source}" for one in app.derivations)
+        return own
+    others = ", ".join(f"{app.name}/{one.event} from {app.name}/{one.source}" for one in app.derivations)
     raise UsageError(
         f"{app.name}/{schema.name} is not made from other events",
         where="export --from",
-        mend=f"Of {app.name}: {possible or 'none is'}.",
+        mend=f"Of {app.name}: {others or 'none is'}.",
     )
+
+
+def _of_columns(app: App, possible: list[Derivation], there: set[str]) -> Derivation:
+    """Of several ways the one whose source has most of these columns; the first of those as good."""
+    return max(possible, key=lambda one: _n_required(app.event(one.source), there))
 
 
 def _n_required(schema: EventSchema, there: set[str]) -> int:
@@ -102,10 +106,9 @@ def _n_required(schema: EventSchema, there: set[str]) -> int:
     return len(required) if required <= there else 0
 
 
-def _checked_label(schema: EventSchema, label: int) -> int:
+def _check_label(schema: EventSchema, label: int) -> None:
     if schema.label is None or label not in {0, 1}:
         raise UsageError(f"label {label} for {schema.name}", where="export --label", mend="A label is 0 or 1.")
-    return label
 
 
 def _labelled(frame: pl.DataFrame, schema: EventSchema, label: int | None) -> pl.DataFrame:
