@@ -19,16 +19,21 @@ demo: .venv/base
 	touch $@
 
 .venv/all: .venv/base
-	$(PIP) install --constraint constraints.txt --editable '.[chain,collect,gossip,keyboard,neural,postgres,prophet,traces,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[chain,collect,gossip,keyboard,neural,postgres,prophet,streams,traces,dev]'
 	touch $@
 
 setup: .venv/all
+
+# What rests on a database is tested on both.
+ON_POSTGRESQL := tests/storage tests/registry tests/monitor tests/telemetry/test_event_store.py tests/telemetry/test_retention.py \
+	tests/telemetry/test_newest_windows.py tests/telemetry/test_arrivals.py tests/retrain tests/serve/live tests/serve/predict tests/serve/intake
 
 # The quick ones, and those that take long or start servers, on every core, a file's tests together; those that measure servers alone.
 test: setup
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not server" $(TESTS)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "(slow or server) and not alone" $(TESTS)
 	$(BIN)/python -m pytest -q -m alone $(TESTS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -p tests.on_postgresql -m "not slow and not server" $(ON_POSTGRESQL)
 
 # What a machine can say of the code without running it: format, lint, types, import direction, house rules.
 lint: setup
@@ -56,10 +61,10 @@ soak: setup
 	$(BIN)/python -m tests.faults.soak
 
 # Optional programs from the distribution: a load generator for the serving benchmark, a browser for page tests, a clock
-# that can jump, promtool and Alertmanager for the tests of alarms,
+# that can jump, promtool and Alertmanager for the tests of alarms, databases and brokers,
 # an X server and keys for it for those of the recorder.
 system:
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light postgresql prometheus prometheus-alertmanager xvfb xdotool
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium libfaketime nginx-light postgresql prometheus prometheus-alertmanager redis-server nats-server xvfb xdotool
 
 # A Substrate runtime under a development executor, for the tests of the chain client alone (Node 18 or later; 315 MB).
 CHOPSTICKS ?= $(HOME)/.cache/telltale-tests/chopsticks

@@ -9,9 +9,9 @@ import pytest
 from tests.monitor.quality_home import START, answer, register, scored_helios, trained_helios
 
 from telltale.cli import main
-from telltale.cli.durations import duration, since
 from telltale.contract.errors import UsageError
 from telltale.storage.folder import open_folder
+from telltale.telemetry.durations import duration, since
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)

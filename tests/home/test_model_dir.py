@@ -50,7 +50,7 @@ def test_two_homes_cannot_share_a_model_dir(tmp_path: Path) -> None:
     open_folder(tmp_path / "one", artifacts=models).close()
     open_folder(tmp_path / "one", artifacts=models).close()
 
-    with pytest.raises(ConflictError, match=r"holds the versions of the home .*one\. Give each home a MODEL_DIR"):
+    with pytest.raises(ConflictError, match=r"holds the versions of .*one, not of .*two\. Give each home a MODEL_DIR"):
         open_folder(tmp_path / "two", artifacts=models)
 
 

@@ -8,7 +8,10 @@ from telltale.home.settings import (
     as_flag,
     as_float,
     as_int,
+    as_word,
+    fault_of,
     log_level,
+    misspelt,
     model_folder,
     read_settings,
     without_effect,
@@ -68,32 +71,70 @@ def test_names_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
     assert "SECRET" not in read_settings(tmp_path, {"PATH": "/bin"})
 
 
+def test_an_empty_value_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("HOST=\n")
+
+    assert read_settings(tmp_path, {"HOST": ""})["HOST"] == "127.0.0.1"
+
+
 @pytest.mark.parametrize(
-    ("line", "value"),
+    ("text", "told"),
     [
-        ("HOST=a", "a"),
-        (" export HOST = a ", "a"),
-        ('HOST="a b"', "a b"),
-        ("HOST='a=b'", "a=b"),
-        ("# HOST=x\n\nHOST=a", "a"),
-        ("HOST=", "127.0.0.1"),  # empty is as good as not there
+        ("PORT =", r"telltale\.toml: Invalid value"),
+        ("\nPROT = 1", r"telltale\.toml:2: 'PROT' is no setting\. Is PORT meant\?"),
+        ("port = 1", r"'port' is no setting\. Is PORT meant\?"),
+        ("colour = 1", r"'colour' is no setting\. `telltale settings` lists all"),
+        ("[PORT]\nvalue = 1", r"telltale\.toml:1: PORT is a dict"),
+        ("PORT = [1]", "PORT is a list"),
     ],
 )
-def test_env_file_lines_are_read_as_a_shell_would(tmp_path: Path, line: str, value: str) -> None:
-    (tmp_path / ".env").write_text(f"{line}\n")
-
-    assert read_settings(tmp_path, {})["HOST"] == value
-
-
-def test_a_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("HOST=a\nPORT\n")
-    with pytest.raises(UsageError, match=r"\.env: line 2.*NAME=value"):
+def test_what_is_no_setting_in_the_toml_file_is_refused_with_the_line_and_the_nearest(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "telltale.toml").write_text(text)
+    with pytest.raises(UsageError, match=told):
         read_settings(tmp_path, {})
 
-    (tmp_path / ".env").unlink()
-    (tmp_path / "telltale.toml").write_text("PORT =")
-    with pytest.raises(UsageError, match=r"telltale\.toml"):
-        read_settings(tmp_path, {})
+
+def test_a_variable_that_nearly_is_one_of_ours_is_told_and_others_are_not() -> None:
+    told = misspelt({"TELLTALE_HOEM": "/srv", "TELLTALE_OPERATOR": "k", "TELLTALE_DATA": "/data", "HOEM": "/srv"})
+
+    assert told == {"TELLTALE_HOEM": "TELLTALE_HOME", "TELLTALE_OPERATOR": "TELLTALE_OPERATOR_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("PORT", "eighty", r"'eighty' is no whole number\. Give one"),
+        ("PORT", "80000", r"80000 is too large\. Give at most 65535"),
+        ("WORKERS", "0", r"0 is too small\. Give at least 1"),
+        ("ANOMALY_THRESHOLD", "nan", "'nan' is no finite number"),
+        ("RATE_LIMIT", "-1", "-1 is too small"),
+        ("DEVICE", "gpu", r"'gpu' is not known\. Known: cpu, cuda"),
+        ("DEBUG", "maybe", r"'maybe' is not known\. Known: 0, 1, false"),
+        ("AUTO_ROLLBACK", "never", r"'never' is not known\. Known: dry-run, off, on"),
+    ],
+)
+def test_a_wrong_value_is_told_with_the_level_the_file_and_the_line(
+    tmp_path: Path, variable: str, value: str, told: str
+) -> None:
+    setting = next(one for one in SETTINGS if one.variable == variable)
+    read = {"whole": as_int, "number": as_float, "flag": as_flag, "word": as_word}[setting.kind]
+    (tmp_path / "telltale.toml").write_text(f'# ours\n{variable} = "{value}"\n')
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / ".env").write_text(f"#\n\n{variable}={value}\n")
+
+    for found, where in (
+        (read_settings(tmp_path, {}), rf"{variable} in \S+telltale\.toml:2: "),
+        (read_settings(tmp_path / "below", {}), rf"{variable} in \S+below/\.env:3: "),
+        (read_settings(tmp_path / "below", {variable: value}), f"{variable} in the environment: "),
+    ):
+        with pytest.raises(UsageError, match=where + told):
+            read(found, variable)
+
+
+def test_every_default_is_a_value_that_is_allowed() -> None:
+    assert [setting.variable for setting in SETTINGS if fault_of(setting, setting.default) is not None] == []
 
 
 def test_numbers_are_cast_and_what_is_none_is_refused_by_its_variable() -> None:

@@ -108,20 +108,20 @@ def test_spans_label_what_a_plain_reading_labels(
     assert _labels(events) == expected
 
 
-def test_a_list_of_feedback_is_checked_by_one_query_and_keeps_its_order(
+def test_a_list_of_feedback_is_checked_by_one_look_and_keeps_its_order(
     events: Database, record: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with PredictionLog(events) as log:
         for number in range(50):
             log.append(record(f"p{number}"))
     asked: list[str] = []
-    fetch = events.fetch
+    fetch = events.fetch_each
 
-    def counted(sql: str, parameters: Sequence[str]) -> list[tuple[Any, ...]]:
+    def counted(sql: str, rows: Sequence[Sequence[str]]) -> list[tuple[Any, ...] | None]:
         asked.append(sql)
-        return fetch(sql, parameters)
+        return fetch(sql, rows)
 
-    monkeypatch.setattr(events, "fetch", counted)
+    monkeypatch.setattr(events, "fetch_each", counted)
     span = Feedback(app="helios", task="anomaly", since=_at(1), to=_at(2), label=0)
     said = [span, *(Feedback(prediction_id=f"p{number}", label=1) for number in range(49, -1, -1)), span]
 

@@ -91,7 +91,7 @@ def test_flushes_of_any_size_share_a_few_statements(events: Database, record: Ma
 def test_a_locked_database_delays_rows_and_loses_none(
     events: Database, record: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telltale.storage.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("telltale.storage.sqlite_database.BUSY_TIMEOUT_S", 0.05)
     with PredictionLog(events, interval_s=60.0) as log:
         log.append(record("first"))
         with events.write():

@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from telltale.monitor.alarms import raise_alarm, resolve_alarm
+from telltale.monitor.presence import note_presence
 from telltale.monitor.state_metrics import StateMetrics
 from telltale.retrain.job_turns import begin_job, finish_job
 from telltale.retrain.jobs import forget_jobs
@@ -78,6 +79,31 @@ def test_the_figures_of_what_is_in_production_are_shown_and_those_it_has_not_are
     shown = [line for line in _page(state).splitlines() if line.startswith("telltale_champion_figure{")]
 
     assert shown == ['telltale_champion_figure{app="helios",metric="f1",task="anomaly",version="2"} 0.75']
+
+
+def test_who_has_which_role_is_shown(state: Database) -> None:
+    with state.write() as connection:
+        for role, number in (("champion", 2), ("shadow", 3)):
+            connection.exec_driver_sql(
+                "INSERT INTO version VALUES ('helios', 'anomaly', ?, ?, '', '{}', '', 0, '', '', 'pass', '{}', '{}', 0, NULL, NULL)",
+                (number, f"v{number}"),
+            )
+            connection.exec_driver_sql("INSERT INTO role VALUES ('helios', 'anomaly', ?, ?)", (role, number))
+
+    shown = {line for line in _page(state).splitlines() if line.startswith("telltale_version_role{")}
+
+    assert shown == {
+        'telltale_version_role{app="helios",role="champion",task="anomaly",version="2"} 1.0',
+        'telltale_version_role{app="helios",role="shadow",task="anomaly",version="3"} 1.0',
+    }
+
+
+def test_living_workers_are_counted_and_none_is_told_too(state: Database) -> None:
+    assert "telltale_workers 0.0" in _page(state)
+
+    note_presence(state, "host:1", now=datetime.now(UTC))
+
+    assert "telltale_workers 1.0" in _page(state)
 
 
 def test_an_alarm_is_shown_while_it_lasts(state: Database) -> None:

@@ -144,7 +144,7 @@ def test_a_locked_registry_is_unavailable_and_reading_goes_on(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(registry)
-    monkeypatch.setattr("telltale.storage.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("telltale.storage.sqlite_database.BUSY_TIMEOUT_S", 0.05)
     other = open_folder(tmp_path / "home")
     second = Registry(other.state, other.artifacts)
     folder = open_folder(tmp_path / "home")

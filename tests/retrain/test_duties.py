@@ -49,6 +49,6 @@ def test_a_duty_that_fails_ends_no_other(folder: Folder) -> None:
     assert run(folder, duty("fails", fail), duty("waits", wait), duty("other", is_done.set), until=is_done)
 
 
-def test_rollbacks_messages_and_learning_are_urgent_and_names_are_there_once() -> None:
-    assert {one.name for one in DUTIES if one.is_urgent} == {"releases", "alarm_messages", "learning"}
+def test_rollbacks_messages_learning_and_signs_of_life_are_urgent_and_names_are_there_once() -> None:
+    assert {one.name for one in DUTIES if one.is_urgent} == {"releases", "alarm_messages", "learning", "presence"}
     assert len({one.name for one in DUTIES}) == len(DUTIES)

@@ -313,6 +313,7 @@ def test_tidying_forgets_jobs_that_ended_long_ago(home: Home) -> None:
     assert {job.task for job in read_jobs(state)} == {"b", "c"}
 
 
+@pytest.mark.sqlite
 def test_a_worker_outlives_a_database_that_is_away_for_a_while(home: Home) -> None:
     state = home.folder.state
     away = state.path.with_name("away.db")

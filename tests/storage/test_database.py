@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from telltale.contract.errors import ConflictError, TelltaleError, UnavailableError, UsageError
-from telltale.storage import database as database_module
+from telltale.storage import sqlite_database
 from telltale.storage.database import Database, open_database
 from telltale.storage.folder import Folder
 from telltale.storage.tables import lease
@@ -45,6 +45,7 @@ def test_a_block_that_raises_writes_nothing(folder: Folder) -> None:
     add(folder.state, "b")
 
 
+@pytest.mark.sqlite
 def test_reading_connections_refuse_to_write(folder: Folder) -> None:
     with folder.state.read() as connection, pytest.raises(OperationalError, match="readonly"):
         connection.execute(insert(lease).values(name="a", owner="test", expires_us=0))
@@ -62,6 +63,7 @@ def test_a_reader_sees_one_moment_and_does_not_wait_for_a_writer(folder: Folder)
     assert folder.state.fetch(COUNT) == [(1,)]
 
 
+@pytest.mark.sqlite
 def test_commits_reach_the_disk_before_they_are_acknowledged(folder: Folder) -> None:
     with folder.state.write() as connection:
         synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar()
@@ -71,6 +73,7 @@ def test_commits_reach_the_disk_before_they_are_acknowledged(folder: Folder) -> 
     assert (synchronous, journal, foreign_keys) == (2, "wal", 1)
 
 
+@pytest.mark.sqlite
 def test_read_then_write_in_one_transaction_loses_no_update_between_threads(folder: Folder) -> None:
     other = open_database(folder.state.path, schema="state")  # its own lock: only BEGIN IMMEDIATE orders the two
     add(folder.state, "counter")
@@ -90,10 +93,11 @@ def test_read_then_write_in_one_transaction_loses_no_update_between_threads(fold
     assert folder.state.fetch("SELECT expires_us FROM lease") == [(200,)]
 
 
+@pytest.mark.sqlite
 def test_a_writer_that_never_ends_makes_the_others_unavailable(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sqlite_database, "BUSY_TIMEOUT_S", 0.05)
     quick = open_database(folder.state.path, schema="state")
 
     with folder.state.write() as connection:
@@ -129,6 +133,7 @@ def run_in_fork(act: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.sqlite
 def test_a_forked_child_is_refused_what_its_parent_has_open(folder: Folder) -> None:
     add(folder.state, "parent")
     folder.state.fetch(COUNT)
@@ -150,6 +155,7 @@ def test_a_child_forked_after_closing_has_connections_of_its_own(folder: Folder)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted the Linux way")
+@pytest.mark.sqlite
 def test_threads_that_end_leave_no_connection_behind(folder: Folder) -> None:
     def n_open() -> int:
         return sum(path.resolve() == folder.state.path for path in Path("/proc/self/fd").iterdir())
@@ -201,8 +207,8 @@ def test_a_file_and_its_url_are_the_same_database(tmp_path: Path, prefix: str) -
 
 
 def test_other_databases_are_refused_with_what_is_supported() -> None:
-    with pytest.raises(UsageError, match=r"'postgresql' databases are not supported.*sqlite:///FILE"):
-        open_database("postgresql://host/name", schema="state")
+    with pytest.raises(UsageError, match=r"'mysql' databases are not supported.*postgresql://USER"):
+        open_database("mysql://host/name", schema="state")
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import insert
 
 from telltale.contract.errors import UnavailableError
-from telltale.storage import erasure
+from telltale.storage import sqlite_database
 from telltale.storage.database import Database, open_database
 from telltale.storage.erasure import empty_log, erasing, n_bytes_found, write_anew
 from telltale.storage.tables import quarantine
+
+pytestmark = pytest.mark.sqlite
 
 GONE = "words-that-nobody-may-find-again"
 
@@ -42,7 +44,7 @@ def test_what_is_erased_is_nowhere_once_the_log_is_empty(database: Database) -> 
 
     assert empty_log(database)
     assert n_bytes_found(database, GONE) == 0
-    assert n_bytes_found(database, "other-") >= 300
+    assert (n_bytes_found(database, "other-") or 0) >= 300
 
 
 def test_what_is_deleted_plainly_stays_in_free_space_until_the_file_is_written_anew(database: Database) -> None:
@@ -74,7 +76,7 @@ def test_zeros_are_written_by_that_transaction_alone(database: Database) -> None
 def test_while_somebody_reads_the_log_is_not_emptied_and_that_is_told(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasure, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sqlite_database, "BUSY_TIMEOUT_S", 0.1)
     with closing(sqlite3.connect(database.path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM quarantine").fetchone()
@@ -87,7 +89,7 @@ def test_while_somebody_reads_the_log_is_not_emptied_and_that_is_told(
 def test_while_somebody_writes_the_file_cannot_be_written_anew(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasure, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sqlite_database, "BUSY_TIMEOUT_S", 0.1)
     with closing(sqlite3.connect(database.path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
 
@@ -111,6 +113,7 @@ def test_keys_are_not_looked_up_in_a_file_that_was_moved_away(database: Database
     sql = "SELECT raw FROM quarantine WHERE id = ?"
     database.fetch_each(sql, [(1,), (2,)])
     database.path.rename(database.path.with_suffix(".was"))
+    assert isinstance(database, sqlite_database.SqliteDatabase)
     database._seen_s -= 1.0  # noqa: SLF001 - some milliseconds later
 
     with pytest.raises(UnavailableError, match="put it back"):

@@ -6,6 +6,8 @@ import pytest
 from telltale.contract.errors import UsageError
 from telltale.storage.folder import open_folder
 
+pytestmark = pytest.mark.sqlite
+
 
 def test_a_new_home_is_for_its_owner_alone(tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "deep" / "home")

@@ -37,6 +37,7 @@ def test_the_latest_revision_is_the_one_in_the_files(schema: Schema) -> None:
     assert scripts(schema).get_current_head() == LATEST[schema]
 
 
+@pytest.mark.sqlite
 def test_opening_an_up_to_date_database_does_not_import_alembic(folder: Folder) -> None:
     script = (
         "import sys; from pathlib import Path; from telltale.storage.folder import open_folder;"
@@ -50,7 +51,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatc
     def build_half(connection: object, schema: Schema) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("telltale.storage.database.upgrade", build_half)
+    monkeypatch.setattr("telltale.storage.sqlite_database.upgrade", build_half)
     with pytest.raises(ZeroDivisionError):
         open_database(tmp_path / "state.db", schema="state")
     monkeypatch.undo()
@@ -69,6 +70,7 @@ def test_the_ledger_refuses_changes(folder: Folder, statement: str) -> None:
     assert rows(folder.state) == [("a", "x")]
 
 
+@pytest.mark.sqlite
 def test_a_role_needs_a_version_and_a_version_has_one_role(folder: Folder) -> None:
     with pytest.raises(IntegrityError, match="FOREIGN KEY"), folder.state.write() as connection:
         connection.exec_driver_sql("INSERT INTO role VALUES ('a', 't', 'champion', 1)")

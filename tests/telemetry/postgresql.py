@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -46,7 +47,7 @@ def postgresql_server() -> Iterator[str]:
         _await(address)
         yield address
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # whoever is still connected is cut off
         server.wait(timeout=30)
         shutil.rmtree(folder)
 

@@ -289,6 +289,15 @@ def test_without_declared_columns_every_numeric_one_is_measured_constants_too() 
     assert _reasons(checked) == {3: "broken 'oops' is not a number"}
 
 
+def test_times_under_a_name_that_is_none_of_times_are_told_apart_from_texts() -> None:
+    raw = parse_csv(b"Date,host,cpu\n2024-01-01 00:00,web,3.5\n2024-01-01 00:05,web,4.5\n", source="t")
+
+    assert check_rows(ANY, raw, require_time=False).ignored == {
+        "Date": "holds times, and counts as none: name it 'timestamp', or give --map",
+        "host": "is not numeric (0 of 2 values are numbers)",
+    }
+
+
 def test_one_declared_column_present_means_the_declared_shape() -> None:
     with pytest.raises(SchemaError, match=r"\['rate'\] are missing"):
         check_rows(ANY, rows_from_objects([{"timestamp": 1, "count": 1, "cpu": 2}]), require_time=True)

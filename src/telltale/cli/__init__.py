@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from telltale.contract.errors import TelltaleError, UsageError
+from telltale.contract.errors import TelltaleError, UnavailableError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from telltale.cli.commands import command_line
     from telltale.cli.console import tell_error
-    from telltale.home.settings import log_level, read_settings
+    from telltale.home.settings import log_level, misspelt, read_settings
     from telltale.serve.logs import configure_logs
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        for variable, meant in misspelt().items():
+            sys.stderr.write(f"{variable} is set and is no setting; is {meant} meant?\n")
         configure_logs(level=log_level(read_settings(Path.cwd()), otherwise="warning"))
         status = command_line(given[0] if given else "")(args=given, prog_name="telltale", standalone_mode=False)
     except TelltaleError as error:
@@ -39,9 +41,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         misuse = UsageError(str(error).rstrip("."), mend="See `telltale --help`, or `telltale COMMAND --help`.")
         tell_error(misuse, as_json="--json" in given)
         return misuse.exit_status
+    except MemoryError as error:
+        short = UnavailableError(
+            f"memory ran out ({error or 'of Python'})",
+            where=given[0] if given else "telltale",
+            mend="Give it fewer rows: fewer --days, a longer --interval, a smaller file; or more memory.",
+        )
+        tell_error(short, as_json="--json" in given)
+        return short.exit_status
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        unusable = UsageError(
+            f"it cannot be used ({error.strerror})",
+            where=os.fspath(error.filename),
+            mend="Check the path, the rights on it, and the room on the disk.",
+        )
+        tell_error(unusable, as_json="--json" in given)
+        return unusable.exit_status
     return status if isinstance(status, int) else 0

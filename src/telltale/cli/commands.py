@@ -8,8 +8,11 @@ from typer.main import get_command
 
 from telltale.cli import (
     alarms,
+    backing_up,
     collecting,
     comparison,
+    configuration,
+    consuming,
     demo,
     drift,
     drill,
@@ -49,6 +52,7 @@ _app.command()(events.simulate)
 _app.command("collect")(collecting.collect_command(()))
 _app.command()(events.validate)
 _app.command()(ingesting.ingest)
+_app.command()(consuming.consume)
 _app.command("export")(events.export)
 _app.command()(labels.feedback)
 _app.command()(enrolling.enrol)
@@ -74,7 +78,10 @@ _app.command()(replay.replay)
 _app.add_typer(schedules.app, name="schedule")
 _app.add_typer(keys.app, name="keys")
 _app.command()(keys.audit)
+_app.command("settings")(configuration.show_settings)
 _app.command()(forget.forget)
+_app.command()(backing_up.backup)
+_app.command()(backing_up.restore)
 
 
 def _group() -> TyperGroup:

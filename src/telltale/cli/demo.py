@@ -49,7 +49,9 @@ def demo(
                 served.append((app, task))
     number = as_int(settings, "PORT") if port is None else port
     with start_background(
-        serve_settings({**settings, "TELLTALE_HOME": str(folder), "MODEL_DIR": ""}), host=settings["HOST"], port=number
+        serve_settings({**settings, "TELLTALE_HOME": str(folder), "MODEL_DIR": "", "DATABASE_URL": ""}),
+        host=settings["HOST"],
+        port=number,
     ) as server:
         for app, task in served:
             summary[f"{app.name}/{task.name} served"] = _ask(server.url, app, task, quiet=as_json)

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import AsJson, next_step, out, print_json, say, table
-from telltale.cli.durations import since as moment
 from telltale.cli.training import Task
 from telltale.contract.errors import NotFoundError
 from telltale.home import open_home
@@ -17,6 +16,7 @@ from telltale.monitor.drift.decide import Drift, FeatureDrift
 from telltale.monitor.drift.picture import draw_drift
 from telltale.monitor.drift.watch import LEAST_ROWS, measure_drift, watched_version
 from telltale.monitor.drift.windows import window_summary
+from telltale.telemetry.durations import since as moment
 
 _COLUMNS = ("column", "drifted", "p", "shift", "detectable", "rows worth", "PSI", "KS", "Wasserstein")
 _NO = "-"
@@ -35,7 +35,7 @@ def drift(
         app, found = find_task(home.apps, task)
         champion = home.registry.champion(app.name, found.name)
         if champion is None:
-            raise NotFoundError("there is no champion", where=task, mend=f"telltale promote {task} latest")
+            raise NotFoundError("there is no champion", where=task, mend=f"telltale promote {task} makes one.")
         watched = watched_version(champion)
         if watched is None:
             raise NotFoundError(

@@ -1,5 +1,6 @@
 """`telltale ingest`: rows of a file, an address, a database or the shop's backend, into the store."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,10 @@ from telltale.home import Home, open_home
 from telltale.home.apps import find_event
 from telltale.telemetry.mapping import SourceMapping
 
-_SOURCE = "File, http(s) address, sqlite:/// or postgresql:// address, or - for NDJSON.  [where API_URL has them]"
+_SOURCE = (
+    "File, http(s) address, sqlite:/// or postgresql:// address, prometheus+http:// address with its queries, or - for "
+    "NDJSON.  [where API_URL or API_SOURCES has them]"
+)
 
 
 def ingest(
@@ -37,12 +41,26 @@ def ingest(
     now: Annotated[
         bool, typer.Option("--now", help="Of an address: ask at once, though it failed and is being left alone.")
     ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Of -: store lines as they come, until there are no more.")
+    ] = False,
+    score: Annotated[
+        bool, typer.Option("--score", help="With --follow: decide each row, and print the answers, one a line.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Store the good rows of a file, an address or a database; bad ones are quarantined with their reasons."""
     from telltale.home.backend import is_address
     from telltale.telemetry.sql_rows import is_database
 
+    if follow or score:
+        if source != "-" or not follow or mapped:
+            raise UsageError(
+                "--follow is for standard input, and --score goes with it",
+                where="ingest",
+                mend="As in: tail -F metrics.ndjson | telltale ingest helios/metrics - --follow --score",
+            )
+        return _follow(event, score=score, as_json=as_json)
     if (table or query) and not is_database(source):
         raise UsageError(
             "--table and --query are for a database", where="ingest", mend="Give its address, or leave them."
@@ -65,6 +83,43 @@ def ingest(
         return 0
     show_checked(checked)
     _tell_stored(app, schema, stored.n_stored, stored.n_already)
+    return 0
+
+
+def _follow(event: str, *, score: bool, as_json: bool) -> int:
+    """Lines of standard input as they come: stored, and with `score` decided and answered, until there are no more."""
+    import msgspec
+
+    from telltale.cli.consuming import told_counts, until_told_to_stop
+    from telltale.cli.serving import serve_settings
+    from telltale.home.apps import installed_apps
+    from telltale.home.settings import read_settings
+    from telltale.serve.consume.lines import Lines
+    from telltale.serve.consume.ready import open_consumer
+
+    app, schema = find_event(installed_apps(), event)
+    lines = Lines(sys.stdin.fileno(), sys.stdout.fileno() if score else None)
+    with (
+        err.status("waiting for lines") as status,
+        open_consumer(
+            serve_settings(read_settings(Path.cwd())),
+            lines,
+            app,
+            schema,
+            source="standard input",
+            decides=None if score else (),
+            told=lambda counts: status.update(told_counts(counts)),
+        ) as ready,
+    ):
+        until_told_to_stop(ready.consumer)
+        counts = ready.consumer.counts
+    if as_json:
+        print_json(msgspec.structs.asdict(counts))
+    elif score:  # standard output is for answers
+        err.print(told_counts(counts), soft_wrap=True, markup=False)
+    else:
+        say(told_counts(counts))
+        _tell_next(app, schema)
     return 0
 
 
@@ -171,6 +226,10 @@ def _from_database(
 
 def _tell_stored(app: App, schema: EventSchema, n_stored: int, n_already: int) -> None:
     say(f"{n_stored:,} rows stored, {n_already:,} were stored already.")
+    _tell_next(app, schema)
+
+
+def _tell_next(app: App, schema: EventSchema) -> None:
     task = next((task for task in app.tasks if task.event == schema.name), None)
     if task is None:
         next_step(f"telltale export {app.name}/{schema.name} -o {schema.name}.ndjson: no task reads this event yet")

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import AsJson, facts, next_step, print_json, say
-from telltale.cli.durations import duration
 from telltale.cli.training import Task
 from telltale.cli.versions import Reason, actor_name
 from telltale.contract.errors import UsageError
@@ -19,6 +18,7 @@ from telltale.retrain.duties import Desk
 from telltale.retrain.release.asking import begin_release, end_release
 from telltale.retrain.release.controller import inspect_release
 from telltale.retrain.release.look import Look, last_look
+from telltale.telemetry.durations import duration
 
 Version = Annotated[str, typer.Option("--version", help="Number, role or label.")]
 

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import AsJson, next_step, out, print_json, say, table
-from telltale.cli.durations import since as moment
 from telltale.cli.training import Task
 from telltale.home import open_home
 from telltale.home.apps import find_task
 from telltale.models.runtimes import load_runtime
 from telltale.monitor.replay import Difference
 from telltale.monitor.replay import replay as answer_again
+from telltale.telemetry.durations import since as moment
 
 
 def replay(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from telltale.cli.console import AsJson, facts, next_step, out, print_json, say, table
-from telltale.cli.durations import since as moment
 from telltale.cli.versions import actor_name
 from telltale.contract.app import App, Task
 from telltale.contract.verdict import Measured
@@ -20,6 +19,7 @@ from telltale.monitor.report.gather import make_report
 from telltale.monitor.report.matters import Weight, what_matters
 from telltale.monitor.report.page import report_page
 from telltale.monitor.report.store import ReportHead, keep_report, read_report, report_heads
+from telltale.telemetry.durations import since as moment
 
 _COLOURS: dict[Weight, str] = {"bad": "red", "open": "yellow", "good": "green"}
 

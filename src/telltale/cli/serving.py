@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -14,10 +13,9 @@ import structlog
 import typer
 
 from telltale.cli.console import err
-from telltale.contract.errors import UsageError
 from telltale.home import Home, open_home
 from telltale.home.apps import app_references, installed_apps
-from telltale.home.settings import as_float, as_int, log_level, model_folder, read_settings, without_effect
+from telltale.home.settings import as_float, as_int, as_word, log_level, model_folder, read_settings, without_effect
 from telltale.monitor.alarm.messages import Sink
 from telltale.monitor.alarm.sinks import alarm_sinks
 from telltale.retrain.apart import Apart
@@ -30,8 +28,10 @@ if TYPE_CHECKING:
     from telltale.serve.http.asgi_bridge import AsgiApplication
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.  [HOST, 127.0.0.1]")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 finds a free one.  [PORT, 8000]")]
-Workers = Annotated[int | None, typer.Option(help="Server processes.  [WORKERS, 1]")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0 finds a free one.  [PORT, 8000]")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Server processes.  [WORKERS, 1]")]
 
 
 def serve(host: Host = None, port: Port = None, workers: Workers = None) -> int:
@@ -111,6 +111,7 @@ def serve_settings(settings: Mapping[str, str]) -> ServeSettings:
         home=os.fspath(Path(settings["TELLTALE_HOME"]).absolute()),
         apps=app_references(),
         artifacts=os.fspath(model_folder(settings) or ""),
+        database=settings["DATABASE_URL"],
         operator_key=settings["TELLTALE_OPERATOR_KEY"],
         rate_limit=rate_limit(settings),
         log_level=log_level(settings, otherwise="info"),
@@ -120,10 +121,7 @@ def serve_settings(settings: Mapping[str, str]) -> ServeSettings:
 
 def rate_limit(settings: Mapping[str, str]) -> float:
     """RATE_LIMIT, requests a second; 0 for none. Raises UsageError."""
-    value = as_float(settings, "RATE_LIMIT") or 0.0
-    if not 0 <= value < inf:
-        raise UsageError(f"{value:g} is no rate", where="RATE_LIMIT", mend="Give requests a second; 0 for no limit.")
-    return value
+    return as_float(settings, "RATE_LIMIT") or 0.0
 
 
 def sinks_of(settings: Mapping[str, str]) -> tuple[Sink, ...]:
@@ -137,12 +135,9 @@ def sinks_of(settings: Mapping[str, str]) -> tuple[Sink, ...]:
 
 def auto_rollback(settings: Mapping[str, str]) -> AutoRollback:
     """Whether a version that does harm is taken away by itself. Raises UsageError."""
-    words: tuple[AutoRollback, ...] = get_args(AutoRollback)
-    word = settings["AUTO_ROLLBACK"].strip().lower()
-    for known in words:
-        if word == known:
-            return known
-    raise UsageError.not_one_of(settings["AUTO_ROLLBACK"], words, where="AUTO_ROLLBACK")
+    word = as_word(settings, "AUTO_ROLLBACK")
+    known: tuple[AutoRollback, ...] = get_args(AutoRollback)
+    return next(one for one in known if one == word)
 
 
 def worker_of(home: Home) -> Worker:
@@ -155,7 +150,7 @@ def worker_of(home: Home) -> Worker:
         keep_days=float(as_int(settings, "MODEL_RETENTION_DAYS")),
         keep_event_days=float(as_int(settings, "EVENT_RETENTION_DAYS")),
         keep_event_bytes=as_int(settings, "EVENT_RETENTION_GB") * 1_000_000_000,
-        device=settings["DEVICE"],
+        device=as_word(settings, "DEVICE"),
         apart=Apart(
             command=(sys.executable, "-m", "telltale.home.job_process"),
             apps=app_references(),

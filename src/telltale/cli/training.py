@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from telltale.cli.advice import what_to_try
 from telltale.cli.console import AsJson, facts, next_step, out, print_json, progress_bar, say, table
 from telltale.cli.events import Map, data_mapping
 from telltale.contract.errors import UsageError
@@ -12,7 +13,7 @@ from telltale.contract.estimator import Parameter, silent
 from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.home.apps import find_task
-from telltale.home.settings import read_settings
+from telltale.home.settings import as_word, read_settings
 from telltale.models.manifest import Manifest
 from telltale.train.cross_validation import CrossValidated
 from telltale.train.fitted import TrainingChoices
@@ -116,7 +117,7 @@ def train(
         estimator=estimator,
         parameters={name: value for name, value in parameters.items() if value is not None},
         contamination=contamination,
-        device=read_settings(Path.cwd())["DEVICE"],
+        device="cpu" if device else as_word(read_settings(Path.cwd()), "DEVICE"),
         seed=seed,
         n_trials=tune,
         search_space=dict(map(read_choice, search or ())),
@@ -150,7 +151,8 @@ def train(
         out.print(verdict_line(trained.manifest.verdict))
         if files:
             say(f"Written to {output}: {', '.join(sorted(files))}")
-        _next(trained.manifest, trained.version.number)
+        advice = what_to_try(found, trained.manifest, choices, is_by_rows=samples is not None)
+        _next(trained.manifest, trained.version.number, advice)
     return 1 if trained.version.outcome == "fail" else 0
 
 
@@ -200,15 +202,17 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _next(manifest: Manifest, number: int) -> None:
+def _next(manifest: Manifest, number: int, advice: list[str]) -> None:
     task, verdict = f"{manifest.app}/{manifest.task}", manifest.verdict
     if verdict.outcome == "pass":
         next_step(f"telltale promote {task} --version {number}")
     elif verdict.outcome == "fail":
-        more = "--days 14" if manifest.trained_on.kind == "simulated" else "more rows"
-        if manifest.kind == "score":  # the others choose for themselves
-            more = f"{more} or --grid-search"
-        next_step(f"look with `telltale evaluate {task} --version {number} -o evaluation`; train again with {more}")
+        say("To try:")
+        for line in advice:
+            say(f"- {line}")
+        next_step(
+            f"look where it errs with `telltale evaluate {task} --version {number} -o evaluation`, and train again"
+        )
     else:
         why = "no labels, so no verdict" if verdict.n_positive == 0 and not verdict.n else "the gate cannot tell"
         next_step(f'{why}. If you want it: telltale promote {task} --version {number} --reason "…"')

@@ -17,6 +17,7 @@ from telltale.home.apps import find_app
 from telltale.telemetry.backend.pulling import Source
 from telltale.telemetry.mapping import SourceMapping, read_mapping
 from telltale.telemetry.paging import origin_of
+from telltale.telemetry.prometheus import authorization, is_prometheus, parse_prometheus, with_queries
 
 SINCE: Final = "since"
 
@@ -26,6 +27,7 @@ class DeclaredSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Args:
         path: under API_URL, with a query where one is needed; or a whole address.
+        queries: of a Prometheus, the expression of each column, beside those that the address has.
         since: the query parameter that takes a time (ISO 8601, UTC), so that the server answers with rows from there on;
             "" where it has none, and everything is read every time.
         map: file that says how its columns become the event's, beside this one.
@@ -34,6 +36,7 @@ class DeclaredSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     path: str
     since: str = SINCE
     map: str = ""
+    queries: dict[str, str] = {}
 
 
 def is_address(source: str) -> bool:
@@ -42,7 +45,7 @@ def is_address(source: str) -> bool:
     >>> is_address("https://shop/orders"), is_address("orders.csv")
     (True, False)
     """
-    return source.startswith(("http://", "https://"))
+    return source.startswith(("http://", "https://")) or is_prometheus(source)
 
 
 def key_for(url: str, *, api_url: str, api_key: str) -> str:
@@ -73,11 +76,26 @@ def source_of(
     since: str = "",
     mapping: SourceMapping | None = None,
 ) -> Source:
-    """An address as a source of an event, with the key of the settings for what lies under API_URL."""
+    """An address as a source of an event, with the key of the settings for what lies under API_URL or PROMETHEUS_URL.
+
+    Raises:
+        UsageError: it is one of a Prometheus, and wrong, or given with `since`.
+    """
 
     def key_of(asked: str) -> str:
+        if is_prometheus(url):
+            token = settings["PROMETHEUS_TOKEN"]
+            return key_for(asked, api_url=settings["PROMETHEUS_URL"], api_key=authorization(token))
         return key_for(asked, api_url=settings["API_URL"], api_key=settings["API_KEY"])
 
+    if is_prometheus(url):
+        parse_prometheus(url)
+    if since and is_prometheus(url):
+        raise UsageError(
+            "--since names a query parameter, and a Prometheus has none",
+            where="ingest",
+            mend="Leave it out: only what is new is asked for anyhow. How far back it begins is since=7d in the address.",
+        )
     return Source(app=app.name, schema=app.event(event), url=url, key_of=key_of, since=since, mapping=mapping)
 
 
@@ -98,8 +116,11 @@ def declared_source(apps: Mapping[str, App], app: App, event: str, settings: Map
     if found is None or not (api_url or is_address(found.path)):
         return None
     url = found.path if is_address(found.path) else urljoin(f"{api_url.rstrip('/')}/", found.path.lstrip("/"))
+    if found.queries:
+        url = with_queries(url, found.queries)
     mapping = read_mapping(file.parent / found.map) if file is not None and found.map else None
-    return source_of(app, event, url, settings, since=found.since, mapping=mapping)
+    since = "" if is_prometheus(url) else found.since
+    return source_of(app, event, url, settings, since=since, mapping=mapping)
 
 
 def _declared(path: Path, apps: Mapping[str, App]) -> Iterator[tuple[tuple[str, str], DeclaredSource]]:

@@ -336,13 +336,15 @@ def open_home(path: str | Path | None = None) -> Home:
     """Open a home with every installed app.
 
     Args:
-        path: the folder; None for TELLTALE_HOME, else `.telltale` here, with the versions' files in MODEL_DIR where that
-            is set: it belongs to one home, so that a path given here comes without it.
+        path: the folder; None for TELLTALE_HOME, else `.telltale` here, with the versions' files in MODEL_DIR and the
+            databases at DATABASE_URL where those are set: they belong to one home, so that a path given here comes without.
     """
     if not structlog.is_configured():
         configure_logs(level="warning")  # a program that has set up its own logs keeps them
     if path is not None:
         return Home(open_folder(Path(path)), installed_apps())
     settings = read_settings(Path.cwd())
-    folder = open_folder(Path(settings["TELLTALE_HOME"]), artifacts=model_folder(settings))
+    folder = open_folder(
+        Path(settings["TELLTALE_HOME"]), artifacts=model_folder(settings), database=settings["DATABASE_URL"]
+    )
     return Home(folder, installed_apps())

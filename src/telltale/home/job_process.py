@@ -53,7 +53,8 @@ def do(order: JobOrder) -> Retraining:
     try:
         apps = {app.name: app for app in load_apps(order.apps)}
         app = apps[order.app]
-        folder = open_folder(Path(order.home), artifacts=Path(order.artifacts) if order.artifacts else None)
+        artifacts = Path(order.artifacts) if order.artifacts else None
+        folder = open_folder(Path(order.home), artifacts=artifacts, database=order.database)
         try:
             fresh = _pull(folder, apps, app, order.task)
             done = retrain(

@@ -1,230 +1,123 @@
 """Settings: the command line over the environment over `.env` over `telltale.toml`.
 
-Read once, at the top; whatever needs one gets it as a plain argument.
+Read once, at the top; whatever needs one gets it as a plain argument. `telltale.home.setting_list` has all there are.
 """
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, final
 
 import msgspec
 
 from telltale.contract.errors import UsageError
+from telltale.home.env_file import Line, read_env_file
+from telltale.home.setting_list import SETTINGS, Setting
+
+__all__ = [
+    "SETTINGS",
+    "Found",
+    "Setting",
+    "Settings",
+    "as_flag",
+    "as_float",
+    "as_int",
+    "as_word",
+    "fault_of",
+    "log_level",
+    "misspelt",
+    "model_folder",
+    "read_settings",
+    "without_effect",
+]
+
+Level = Literal["environment", ".env", "telltale.toml", "default"]
 
 _FLAGS: Final = {
     word: is_on for is_on, words in ((True, "true 1 yes on"), (False, "false 0 no off")) for word in words.split()
 }
-_LEVELS: Final = ("debug", "info", "warning", "error")
+_KNOWN: Final = {setting.variable: setting for setting in SETTINGS}
+_OURS: Final = "TELLTALE_"
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting.
+class Found(msgspec.Struct, frozen=True):
+    """The value of a setting, the level that gave it, and the file and line where it is one: "/shop/.env:3"."""
 
-    Args:
-        variable: its name in the environment.
-        default: what it is when nobody says.
-        meaning: what it does; of one without effect, what is done in its place.
-        promise: the lines of docs/acceptance.md that ask for it, or "".
-        has_effect: False for one that is known, so that setting it is told of, and does nothing.
-    """
+    value: str
+    level: Level
+    where: str = ""
 
-    variable: str
-    default: str
-    meaning: str
-    promise: str = ""
-    has_effect: bool = True
+    @property
+    def told(self) -> str:
+        """The place, for people."""
+        return self.where or f"the {self.level}"
 
 
-SETTINGS = (
-    Setting(variable="TELLTALE_HOME", default=".telltale", meaning="the folder that holds all state"),
-    Setting(
-        variable="MODEL_DIR",
-        default="",
-        meaning="folder of the versions' files, of this home alone; empty: `artifacts` in TELLTALE_HOME",
-        promise="E-28",
-    ),
-    Setting(
-        variable="MODEL_PATH",
-        default="",
-        meaning="directory of a bundle that `evaluate` and `score` of its task use where no --version is given; "
-        "what is served is the champion, which `telltale promote` moves",
-        promise="B-2",
-    ),
-    Setting(
-        variable="MAX_MODEL_VERSIONS",
-        default="10",
-        meaning="versions kept per task; champion, challenger, shadow, pinned ones and the last champion stay besides",
-        promise="E-27, E-28",
-    ),
-    Setting(
-        variable="MODEL_RETENTION_DAYS",
-        default="30",
-        meaning="days a version is kept after it was made",
-        promise="E-27, E-28",
-    ),
-    Setting(variable="HOST", default="127.0.0.1", meaning="address the server listens on", promise="B-2"),
-    Setting(variable="PORT", default="8000", meaning="port the server listens on", promise="B-2, E-3"),
-    Setting(variable="WORKERS", default="1", meaning="server processes", promise="B-2"),
-    Setting(variable="DEVICE", default="cpu", meaning="where networks are trained, cpu or cuda", promise="B-2, C-3"),
-    Setting(variable="DEBUG", default="false", meaning="true: LOG_LEVEL is debug where it is not given", promise="B-2"),
-    Setting(
-        variable="LOG_LEVEL",
-        default="",
-        meaning="debug, info, warning or error; empty: info for serve and work, else warning",
-    ),
-    Setting(
-        variable="ANOMALY_THRESHOLD",
-        default="",
-        meaning="threshold of helios/anomaly in serving; empty: the version's",
-        promise="S-14",
-    ),
-    Setting(
-        variable="TELLTALE_OPERATOR_KEY",
-        default="",
-        meaning="key that allows everything; empty, and no key made by `telltale keys`: open, on loopback only",
-    ),
-    Setting(
-        variable="RATE_LIMIT",
-        default="0",
-        meaning="requests a second of one key and task, rows of a batch counted; 0: no limit",
-        promise="C-9",
-    ),
-    Setting(
-        variable="API_URL",
-        default="",
-        meaning="address of the shop's backend, as in http://localhost:8080: `telltale work` reads new rows there before it "
-        "retrains, and so does `telltale ingest APP/EVENT` without a file; empty: nothing is asked of anybody",
-        promise="E-1, E-28",
-    ),
-    Setting(
-        variable="API_KEY",
-        default="",
-        meaning="key that is sent as X-API-Key to addresses under API_URL, and to no other",
-        promise="E-1, E-28",
-    ),
-    Setting(
-        variable="API_SOURCES",
-        default="",
-        meaning="TOML file that says where under API_URL the rows of which event are, as `examples/sources/shop.toml` does; "
-        "empty: where the app says",
-        promise="E-1",
-    ),
-    Setting(variable="EVENT_RETENTION_DAYS", default="30", meaning="days a stored event is kept; labelled ones stay"),
-    Setting(variable="EVENT_RETENTION_GB", default="10", meaning="gigabytes of events kept, the oldest removed first"),
-    Setting(
-        variable="AUTO_ROLLBACK",
-        default="on",
-        meaning="on: `telltale work` stops a release that does harm, and takes a new champion back; dry-run and off: it "
-        "does not, and says so in the log and in `telltale release`",
-    ),
-    Setting(
-        variable="ALARM_WEBHOOK_URL",
-        default="",
-        meaning="address that `telltale work` sends alarms to, as JSON by POST; empty: none",
-    ),
-    Setting(
-        variable="ALARM_WEBHOOK_SECRET",
-        default="",
-        meaning="signs what is sent there: X-Telltale-Signature is `sha256=` and the HMAC-SHA256 of the body in hex",
-    ),
-    Setting(
-        variable="ALERTMANAGER_URL",
-        default="",
-        meaning="address of an Alertmanager, as in http://localhost:9093, that `telltale work` sends alarms to",
-    ),
-    Setting(
-        variable="JOB_MAX_SECONDS",
-        default="3600",
-        meaning="seconds that one retraining by `telltale work` or `telltale schedule run` may take; longer, it is "
-        "killed and has failed",
-    ),
-    Setting(
-        variable="JOB_MAX_MEMORY_MB",
-        default="4096",
-        meaning="megabytes of resident memory that its process may hold (Linux); more, it is killed and has failed",
-    ),
-    Setting(
-        variable="DRIFT_LIMIT",
-        default="",
-        meaning="drift where the mean PSI of a day over a task's columns is above it, such as 0.3; empty: calibrated to the "
-        "rows there are",
-        promise="N-17",
-    ),
-    Setting(
-        variable="RELAY_SEED",
-        default="",
-        meaning="words, 0x seed or //path of the account that `telltale relay substrate` signs with, where no --seed-file is "
-        "given",
-        promise="B-27",
-    ),
-    Setting(
-        variable="RELAY_API_KEY",
-        default="",
-        meaning="key that `telltale relay substrate` sends to /predict as X-API-Key; empty: none",
-        promise="B-27",
-    ),
-    Setting(
-        variable="SCALER_PATH",
-        default="",
-        meaning="the scaler is part of the version's plan, in its bundle: there is no file of its own",
-        promise="B-2",
-        has_effect=False,
-    ),
-    Setting(
-        variable="MODEL_VERSION",
-        default="",
-        meaning="the version that serves is the champion of the registry: `telltale promote APP/TASK VERSION`",
-        promise="B-2",
-        has_effect=False,
-    ),
-    Setting(
-        variable="ML_SERVICE_URL",
-        default="",
-        meaning="schedules run inside, by `telltale work`, and call no service",
-        promise="E-28",
-        has_effect=False,
-    ),
-)
+@final
+class Settings(Mapping[str, str]):
+    """Every setting's value by its variable; `found` has where each is from."""
+
+    def __init__(self, found: Mapping[str, Found]) -> None:
+        self.found = dict(found)
+
+    def __getitem__(self, variable: str) -> str:
+        return self.found[variable].value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
 
 
-def read_settings(folder: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Every setting by its variable.
+def read_settings(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Every setting by its variable; an empty value is none.
 
     Args:
         folder: where `.env` and `telltale.toml` are looked for.
         environment: in place of the process's.
 
     Raises:
-        UsageError: a line of `.env` or the TOML file cannot be read.
+        UsageError: a line of `.env` or the TOML file cannot be read, or the latter names what is no setting.
     """
-    found = {setting.variable: setting.default for setting in SETTINGS}
-    for source in (
-        _toml(folder / "telltale.toml"),
-        _env(folder / ".env"),
-        os.environ if environment is None else environment,
-    ):
-        found |= {name: source[name] for name in found if source.get(name)}
-    return found
+    found = {setting.variable: Found(setting.default, "default") for setting in SETTINGS}
+    for level, source in _sources(folder, os.environ if environment is None else environment).items():
+        found |= {
+            name: Found(line.value, level, line.where) for name in found if (line := source.get(name)) and line.value
+        }
+    return Settings(found)
+
+
+def misspelt(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables that nearly are one of ours, as TELLTALE_HOEM, each with the setting that was probably meant.
+
+    Others that begin with TELLTALE_ are somebody else's.
+
+    >>> misspelt({"TELLTALE_HOEM": "/srv", "TELLTALE_LOGO": "sail.png"})
+    {'TELLTALE_HOEM': 'TELLTALE_HOME'}
+    """
+    ours = [variable.removeprefix(_OURS) for variable in _KNOWN if variable.startswith(_OURS)]
+    told = {}
+    for name in os.environ if environment is None else environment:
+        near = get_close_matches(name.removeprefix(_OURS), ours, n=1, cutoff=0.7) if name.startswith(_OURS) else []
+        if near and name not in _KNOWN:
+            told[name] = f"{_OURS}{near[0]}"
+    return told
 
 
 def as_int(settings: Mapping[str, str], variable: str) -> int:
     """A setting as a whole number. Raises UsageError."""
-    try:
-        return int(settings[variable])
-    except ValueError:
-        raise UsageError(f"{settings[variable]!r} is no whole number", where=variable, mend="Give one.") from None
+    _check(settings, variable)
+    return int(settings[variable])
 
 
 def as_float(settings: Mapping[str, str], variable: str) -> float | None:
     """A setting as a number, None where it is empty. Raises UsageError."""
-    if not settings[variable]:
-        return None
-    try:
-        return float(settings[variable])
-    except ValueError:
-        raise UsageError(f"{settings[variable]!r} is no number", where=variable, mend="Give one.") from None
+    _check(settings, variable)
+    return float(settings[variable]) if settings[variable] else None
 
 
 def as_flag(settings: Mapping[str, str], variable: str) -> bool:
@@ -233,20 +126,46 @@ def as_flag(settings: Mapping[str, str], variable: str) -> bool:
     >>> as_flag({"DEBUG": "True"}, "DEBUG"), as_flag({"DEBUG": "0"}, "DEBUG")
     (True, False)
     """
-    word = settings[variable].strip().lower()
-    if word not in _FLAGS:
-        raise UsageError.not_one_of(settings[variable], _FLAGS, where=variable)
-    return _FLAGS[word]
+    _check(settings, variable)
+    return _FLAGS[settings[variable].strip().lower()]
+
+
+def as_word(settings: Mapping[str, str], variable: str) -> str:
+    """A setting as one of its words, "" where it is empty. Raises UsageError."""
+    _check(settings, variable)
+    return settings[variable].strip().lower()
+
+
+def fault_of(setting: Setting, value: str) -> tuple[str, str] | None:
+    """What is wrong with a value, and the mend; None where nothing is, or it is empty and may be.
+
+    >>> fault_of(Setting(variable="PORT", default="8000", meaning="", kind="whole", low=0, high=65_535), "80000")
+    ('80000 is too large', 'Give at most 65535.')
+    """
+    if not value and not setting.default:
+        return None
+    words = {"flag": tuple(_FLAGS), "word": setting.allowed}.get(setting.kind, ())
+    if words:
+        is_known = value.strip().lower() in words
+        return None if is_known else (f"{value!r} is not known", f"Known: {', '.join(sorted(words))}.")
+    if setting.kind not in {"whole", "number"}:
+        return None
+    try:
+        number = int(value) if setting.kind == "whole" else float(value)
+    except ValueError:
+        return f"{value!r} is no {'whole number' if setting.kind == 'whole' else 'number'}", "Give one."
+    if not isfinite(number):
+        return f"{value!r} is no finite number", "Give one."
+    if setting.low is not None and not number >= setting.low:
+        return f"{value} is too small", f"Give at least {setting.low:g}."
+    if setting.high is not None and not number <= setting.high:
+        return f"{value} is too large", f"Give at most {setting.high:.0f}."
+    return None
 
 
 def log_level(settings: Mapping[str, str], *, otherwise: str) -> str:
     """LOG_LEVEL; else "debug" with DEBUG, else `otherwise`. Raises UsageError."""
-    level = settings["LOG_LEVEL"].strip().lower()
-    if not level:
-        return "debug" if as_flag(settings, "DEBUG") else otherwise
-    if level not in _LEVELS:
-        raise UsageError.not_one_of(settings["LOG_LEVEL"], _LEVELS, where="LOG_LEVEL")
-    return level
+    return as_word(settings, "LOG_LEVEL") or ("debug" if as_flag(settings, "DEBUG") else otherwise)
 
 
 def model_folder(settings: Mapping[str, str]) -> Path | None:
@@ -260,23 +179,44 @@ def without_effect(settings: Mapping[str, str]) -> dict[str, str]:
     return {setting.variable: setting.meaning for setting in idle if settings[setting.variable]}
 
 
-def _toml(path: Path) -> dict[str, str]:
+def _check(settings: Mapping[str, str], variable: str) -> None:
+    """Raise UsageError, with the place, where a value is not what its setting takes."""
+    fault = fault_of(_KNOWN[variable], settings[variable])
+    if fault is not None:
+        place = f" in {settings.found[variable].told}" if isinstance(settings, Settings) else ""
+        raise UsageError(fault[0], where=f"{variable}{place}", mend=fault[1])
+
+
+def _sources(folder: Path, environment: Mapping[str, str]) -> dict[Level, dict[str, Line]]:
+    """What each level says, the weakest first."""
+    return {
+        "telltale.toml": _toml(folder / "telltale.toml"),
+        ".env": read_env_file(folder / ".env"),
+        "environment": {name: Line(value) for name, value in environment.items()},
+    }
+
+
+def _toml(path: Path) -> dict[str, Line]:
     if not path.is_file():
         return {}
+    mend = "Write one `NAME = value` a line, text in quotes."
     try:
-        return {name: str(value) for name, value in tomllib.loads(path.read_text()).items()}
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(str(error), where=str(path), mend="Write one `NAME = value` a line.") from error
-
-
-def _env(path: Path) -> dict[str, str]:
+        text = path.read_text(encoding="utf-8-sig")
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(str(error), where=str(path), mend=mend) from error
     found = {}
-    for number, line in enumerate(path.read_text().splitlines() if path.is_file() else (), start=1):
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"line {number} has no =", where=str(path), mend="Write one NAME=value a line.")
-        found[name.strip()] = value.strip().strip("\"'")
+    for name, value in document.items():
+        # The reader of TOML keeps no lines; a setting stands at the beginning of one.
+        numbers = (n for n, line in enumerate(text.splitlines(), 1) if line.lstrip(" \t[\"'").startswith(name))
+        where = f"{path}:{next(numbers, 1)}"
+        if name not in _KNOWN:
+            near = get_close_matches(name.upper(), _KNOWN, n=1)
+            meant = f"Is {near[0]} meant? " if near else ""
+            raise UsageError(
+                f"{name!r} is no setting", where=where, mend=f"{meant}`telltale settings` lists all; take others out."
+            )
+        if not isinstance(value, str | int | float):
+            raise UsageError(f"{name} is a {type(value).__name__}", where=where, mend=mend)
+        found[name] = Line(str(value), where)
     return found

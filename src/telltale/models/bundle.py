@@ -91,7 +91,8 @@ def hash_bundle(directory: Path, *, where: str = "") -> BundleFiles:
     """The hashes of the files that are there. Raises BundleError where there is no bundle."""
     found = [directory / name for name in (ARRAYS, MANIFEST, MODEL, NAMES) if (directory / name).is_file()]
     if directory / MANIFEST not in found:
-        raise BundleError("there is no manifest.json", where=where or str(directory), mend="Name a bundle's directory.")
+        mend = "Name a bundle's directory; one that was there is restored from a backup, or the version trained again."
+        raise BundleError("there is no manifest.json", where=where or str(directory), mend=mend)
     files = {path.name: _sha256(path) for path in found}
     whole = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
     return BundleFiles(sha256=hashlib.sha256(whole.encode()).hexdigest(), files=files)

@@ -156,6 +156,35 @@ class ScoreRuntime:
             for entity, score, n_rows in zip(entities, scores, counts, strict=True)
         ]
 
+    def answer_at(self, frame: pl.DataFrame, places: list[int]) -> list[ScoreAnswer]:
+        """One answer for each of some rows of a checked frame, by their positions; the rows before one are its history.
+
+        Args:
+            frame: checked rows, sorted by entity and time; a decision of yes brings its reasons.
+            places: of the rows, rising.
+
+        Raises:
+            SchemaError: as `score_frame`.
+        """
+        features = self._inputs.matrix(frame)[places]
+        scores: list[float] = self._scorer.score(features).tolist() if len(features) else []
+        flagged = [place for place, score in zip(places, scores, strict=True) if score >= self.threshold]
+        told = dict(zip(flagged, self.explain_frame(frame, flagged), strict=True)) if flagged else {}
+        entities: list[str] = frame[ENTITY].gather(places).to_list()
+        last, first = last_rows(frame)
+        n_before = np.arange(len(frame)) - np.repeat(first, last + 1 - first)
+        return [
+            ScoreAnswer(
+                score=score,
+                decision=score >= self.threshold,
+                threshold=self.threshold,
+                context=self._inputs.context(n + 1),
+                reasons=told.get(place, ()),
+                entity_is_new=self._inputs.is_new(entity),
+            )
+            for place, entity, score, n in zip(places, entities, scores, n_before[places].tolist(), strict=True)
+        ]
+
     def explain_frame(self, frame: pl.DataFrame, rows: Sequence[int]) -> list[tuple[Reason, ...]]:
         """Reasons for some rows of a checked frame, sorted by entity and time, by their positions."""
         return self._explanation.of_frame(frame, rows)

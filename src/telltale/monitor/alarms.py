@@ -10,11 +10,11 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 from sqlalchemy import Row, Select, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from telltale.storage.database import Database
 from telltale.storage.instants import from_us, to_us
 from telltale.storage.tables import alarm as alarm_table
+from telltale.storage.upserts import insert_into
 
 AlarmName = Literal[
     "version_not_loaded",
@@ -91,15 +91,15 @@ def raise_alarm(
         now: aware.
     """
     at_us = to_us(now)
-    statement = insert(alarm_table).values(
-        name=name, app=app, task=task, what=what, mend=mend, raised_us=at_us, seen_us=at_us
-    )
-    kept = statement.on_conflict_do_update(
-        index_elements=[alarm_table.c.name, alarm_table.c.app, alarm_table.c.task],
-        index_where=_ACTIVE,
-        set_={"what": what, "mend": mend, "seen_us": at_us},
-    ).returning(alarm_table.c.raised_us, alarm_table.c.seen_us)
     with state.write() as connection:
+        statement = insert_into(connection, alarm_table).values(
+            name=name, app=app, task=task, what=what, mend=mend, raised_us=at_us, seen_us=at_us
+        )
+        kept = statement.on_conflict_do_update(
+            index_elements=[alarm_table.c.name, alarm_table.c.app, alarm_table.c.task],
+            index_where=_ACTIVE,
+            set_={"what": what, "mend": mend, "seen_us": at_us},
+        ).returning(alarm_table.c.raised_us, alarm_table.c.seen_us)
         raised_us, seen_us = connection.execute(kept).one()
     return bool(raised_us == seen_us)
 

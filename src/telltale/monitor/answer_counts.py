@@ -22,10 +22,12 @@ _ANSWERS: Final = """
     WHERE s.app = ? AND s.task = ? AND s.version = ? AND s.received_us >= ? AND s.received_us < ?
         AND s.decision IS NOT NULL
 """
-_TOTALS: Final = f"SELECT in_shadow, decided, own, count(*) FROM ({_ANSWERS}) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"  # noqa: S608 - names are ours
+_TOTALS: Final = (
+    f"SELECT in_shadow, decided, own, count(*) FROM ({_ANSWERS}) AS answers GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"  # noqa: S608 - names are ours
+)
 
 # Three joins rather than one with OR, which no index could answer; cross joins, so that SQLite begins with what was said,
-# the fewest rows. Beside max(), it takes the other columns from the row that holds it.
+# the fewest rows. Of what was said of one, the last counts.
 _SAID: Final = "SELECT p.id, p.version, p.decision, p.received_us, f.label, f.at_us, f.id AS place FROM feedback f"
 _LABELLED: Final = f"""
 WITH said AS (
@@ -40,7 +42,8 @@ WITH said AS (
     WHERE f.prediction_id IS NULL AND f.entity IS NULL AND f.app = ? AND f.task = ?
         AND p.received_us >= ? AND p.received_us < ?
 ), told AS MATERIALIZED (
-    SELECT id, version, decision, label, at_us - received_us AS delay_us, max(place) FROM said GROUP BY id
+    SELECT id, version, decision, label, at_us - received_us AS delay_us FROM (
+        SELECT said.*, row_number() OVER (PARTITION BY id ORDER BY place DESC) AS nth FROM said) AS ranked WHERE nth = 1
 ), labelled AS (
     SELECT FALSE AS in_shadow, decision AS decided, decision AS own, label, delay_us FROM told WHERE version = ?
     UNION ALL
@@ -117,13 +120,13 @@ def count_scores(events: Database, of: Answered, edges: Sequence[float]) -> tupl
     """
     place = " ".join(f"WHEN score < ? THEN {i}" for i in range(len(edges)))
     rows = events.fetch(
-        f"SELECT own, CASE WHEN FALSE THEN 0 {place} ELSE {len(edges)} END AS bin, count(*) FROM ({_ANSWERS}) "  # noqa: S608 - names are ours
+        f"SELECT own, CASE WHEN FALSE THEN 0 {place} ELSE {len(edges)} END AS bin, count(*) FROM ({_ANSWERS}) AS answers "  # noqa: S608 - names are ours
         "WHERE own IS NOT NULL AND score IS NOT NULL GROUP BY own, bin",
         (*edges, *_answers(of)),
     )
     counts = np.zeros((2, len(edges) + 1), dtype=np.int64)
     for own, bin_, n in rows:
-        counts[own, bin_] = n
+        counts[int(own), bin_] = n
     return counts[1], counts[0]
 
 

@@ -148,18 +148,16 @@ SELECT id, entity, at_us, score, decision, threshold, version, role, label FROM 
         FROM feedback f CROSS JOIN prediction p
             ON p.app = f.app AND p.task = f.task AND p.at_us BETWEEN f.from_us AND f.to_us
         WHERE f.prediction_id IS NULL AND f.entity IS NULL AND f.app = ? AND f.task = ? AND p.at_us BETWEEN ? AND ?
-    )
-) WHERE place = 1 ORDER BY at_us, id
+    ) AS joined
+) AS placed WHERE place = 1 ORDER BY at_us, id
 """
 
 
 def _places(events: Database, prediction_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """App and task of each prediction that there is."""
-    rows = events.fetch(
-        "SELECT id, app, task FROM prediction WHERE id IN (SELECT value FROM json_each(?))",
-        (msgspec.json.encode(prediction_ids).decode(),),
-    )
-    return {prediction_id: (app, task) for prediction_id, app, task in rows}
+    wanted = [(prediction_id,) for prediction_id in prediction_ids]
+    rows = events.fetch_each("SELECT id, app, task FROM prediction WHERE id = ?", wanted)
+    return {row[0]: (row[1], row[2]) for row in rows if row is not None}
 
 
 def _of_prediction(

@@ -204,9 +204,8 @@ def write_predictions(connection: Connection, records: Sequence[Record], *, rest
         records: of predictions.
         rest_s: after each full statement, for the threads that answer.
     """
-    mark = {"qmark": "?", "format": "%s"}[connection.dialect.paramstyle]
     for part in statement_parts(records):
-        connection.exec_driver_sql(_insert(len(part), mark), tuple(chain.from_iterable(map(_row, part))))
+        connection.exec_driver_sql(_insert(len(part)), tuple(chain.from_iterable(map(_row, part))))
         if rest_s and len(part) == _STATEMENT_ROWS:
             time.sleep(rest_s)
 
@@ -222,10 +221,9 @@ def statement_parts(records: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 @cache
-def _insert(n_rows: int, mark: str) -> str:
+def _insert(n_rows: int) -> str:
     names = ", ".join(f'"{name}"' for name in _COLUMNS)
-    row = f"({', '.join([mark] * len(_COLUMNS))})"
-    rows = ", ".join([row] * n_rows)
+    rows = ", ".join([f"({', '.join('?' * len(_COLUMNS))})"] * n_rows)
     # Ids are unique: a conflict is a row that an interrupted attempt has already written.
     return f"INSERT INTO prediction ({names}) VALUES {rows} ON CONFLICT (id) DO NOTHING"  # noqa: S608 - names are ours
 

@@ -11,18 +11,19 @@ from telltale.storage.instants import to_us
 
 MOST_LATENCIES: Final = 100_000
 _LAST: Final = 100
+_ALL: Final = 2**62
 _MINUTE_US: Final = timedelta(minutes=1) // timedelta(microseconds=1)
 # Named, since SQLite would take the index that begins with app and task, and sort all that was ever logged of them.
 _LATENCIES: Final = """
     SELECT latency_us FROM (
         SELECT app, task, version, latency_us FROM prediction INDEXED BY ix_prediction_received
         WHERE received_us >= ? AND received_us < ? ORDER BY received_us DESC LIMIT ?
-    )
-    WHERE app = ? AND task = ? AND (version = ? OR ? IS NULL) LIMIT ?
+    ) AS newest
+    WHERE app = ? AND task = ? AND (version = ? OR CAST(? AS BIGINT) IS NULL) LIMIT ?
 """
 _COUNTS: Final = """
     SELECT coalesce(sum(n_answered), 0), coalesce(sum(n_failed), 0) FROM service_minute
-    WHERE minute_us >= ? AND minute_us < ? AND app = ? AND task = ? AND (version = ? OR ? IS NULL)
+    WHERE minute_us >= ? AND minute_us < ? AND app = ? AND task = ? AND (version = ? OR CAST(? AS BIGINT) IS NULL)
 """
 
 
@@ -77,7 +78,7 @@ def measure_service(
     """
     since_us, until_us = to_us(since), to_us(until)
     whose = (app, task, version, version)
-    found = events.fetch(_LATENCIES, (since_us, until_us, most_read or -1, *whose, most))
+    found = events.fetch(_LATENCIES, (since_us, until_us, most_read or _ALL, *whose, most))
     latencies_ms = np.fromiter((us for (us,) in found), dtype=np.float64, count=len(found)) / 1_000
     minute_us = since_us - since_us % _MINUTE_US
     ((n_answered, n_failed),) = events.fetch(_COUNTS, (minute_us, until_us, *whose))

@@ -123,7 +123,9 @@ def shadow_report(
     failed = events.fetch(_FAILED, (app, task, version, to_us(since) // _MINUTE_US * _MINUTE_US, to_us(until)))
     n_failed = int(failed[0][0] or 0)
     n = int(events.fetch(_COUNT, span)[0][0])
-    newest = events.fetch(_NEWEST, (*span, NEWEST_PAIRS))
+    chosen = _CHOSEN[events.dialect]
+    query = _NEWEST.format(own=chosen.format("p"), shadow=chosen.format("s"))
+    newest = events.fetch(query, (*span, NEWEST_PAIRS))
     if not newest:
         return ShadowReport(version=version, n=n, n_failed=n_failed)
     # None becomes NaN: of what has no decision or no score.
@@ -145,15 +147,18 @@ def shadow_report(
 
 
 _MINUTE_US: Final = 60_000_000
-_CHOSEN: Final = ", ".join(f"json_extract({{0}}.answer, '$.{path}')" for path in ("choice", "name", "items[0].item"))
+_CHOSEN: Final = {
+    "sqlite": ", ".join(f"json_extract({{0}}.answer, '$.{path}')" for path in ("choice", "name", "items[0].item")),
+    "postgresql": ", ".join(f"{{0}}.answer::json #>> '{{{{{path}}}}}'" for path in ("choice", "name", "items,0,item")),
+}
 # The cross join holds SQLite to begin with the shadows, whose index knows the span.
-_NEWEST: Final = f"""
-SELECT coalesce(p.decision = s.decision, coalesce({_CHOSEN.format("p")}) = coalesce({_CHOSEN.format("s")})),
+_NEWEST: Final = """
+SELECT coalesce(p.decision = s.decision, coalesce({own}) = coalesce({shadow})),
     s.score - p.score, s.latency_us, p.latency_us
 FROM shadow s CROSS JOIN prediction p ON p.id = s.prediction_id
 WHERE s.app = ? AND s.task = ? AND s.version = ? AND s.received_us >= ? AND s.received_us < ?
 ORDER BY s.received_us DESC LIMIT ?
-"""  # noqa: S608 - names are ours
+"""
 _COUNT: Final = """
 SELECT count(*) FROM shadow WHERE app = ? AND task = ? AND version = ? AND received_us >= ? AND received_us < ?
 """
@@ -163,9 +168,9 @@ WHERE app = ? AND task = ? AND version = ? AND minute_us >= ? AND minute_us < ?
 """
 _PAIRS: Final = """
 SELECT p.id, p.entity, p.at_us, p.received_us, p.version,
-    iif(p.version = ?, p.score, s.score), iif(p.version = ?, p.decision, s.decision),
-    iif(p.version = ?, s.score, p.score), iif(p.version = ?, s.decision, p.decision),
-    iif(p.version = ?, p.latency_us, s.latency_us), iif(p.version = ?, s.latency_us, p.latency_us)
+    CASE WHEN p.version = ? THEN p.score ELSE s.score END, CASE WHEN p.version = ? THEN p.decision ELSE s.decision END,
+    CASE WHEN p.version = ? THEN s.score ELSE p.score END, CASE WHEN p.version = ? THEN s.decision ELSE p.decision END,
+    CASE WHEN p.version = ? THEN p.latency_us ELSE s.latency_us END, CASE WHEN p.version = ? THEN s.latency_us ELSE p.latency_us END
 FROM shadow s CROSS JOIN prediction p ON p.id = s.prediction_id
 WHERE s.app = ? AND s.task = ? AND s.received_us >= ? AND s.received_us < ?
     AND ((p.version = ? AND s.version = ?) OR (p.version = ? AND s.version = ?))

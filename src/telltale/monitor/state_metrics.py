@@ -1,6 +1,7 @@
 """Figures for Prometheus that stand in the state database: read when they are asked for, the same from every process."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import DatabaseError
 
 from telltale.contract.errors import TelltaleError
+from telltale.monitor.presence import count_workers
 from telltale.storage.database import Database
 
 _LABELS: Final = ("app", "task", "version", "role")
@@ -22,7 +24,7 @@ _JOBS: Final = """
         SELECT app, task, count(*) AS n FROM job WHERE finished_us IS NOT NULL GROUP BY app, task
         UNION ALL
         SELECT app, task, n_jobs FROM job_tally
-    ) GROUP BY app, task
+    ) AS ended GROUP BY app, task
 """
 # Of jobs that are not forgotten yet (MODEL_RETENTION_DAYS): how trainings went, and what waits.
 _STATES: Final = "SELECT app, task, state, count(*) FROM job GROUP BY app, task, state"
@@ -30,12 +32,13 @@ _CHAMPIONS: Final = """
     SELECT role.app, role.task, role.number, version.metrics FROM role JOIN version
     ON version.app = role.app AND version.task = role.task AND version.number = role.number WHERE role.role = 'champion'
 """
-_QUERIES: Final = (_ALARMS, _TRAININGS, _JOBS, _STATES, _CHAMPIONS)
+_ROLES: Final = "SELECT app, task, number, role FROM role"
+_QUERIES: Final = (_ALARMS, _TRAININGS, _JOBS, _STATES, _CHAMPIONS, _ROLES)
 _logger = structlog.get_logger("telltale.monitor.state_metrics")
 
 
 class StateMetrics(Collector):
-    """Alarms that last, versions trained, jobs by how they stand, and the champions' figures, in whatever process that was.
+    """Alarms that last, versions trained, jobs by how they stand, roles and the champions' figures, in whatever process that was.
 
     A database that cannot be read leaves them out of the page; the other figures are not its fault.
 
@@ -48,25 +51,20 @@ class StateMetrics(Collector):
 
     def describe(self) -> Iterable[Metric]:
         """The families without figures: what a registry asks for when this is registered."""
-        return self._families((), (), (), (), ())
+        return self._families([()] * len(_QUERIES), None)
 
     def collect(self) -> Iterable[Metric]:
         """The families with what the database says now."""
         try:
             found = [self._state.fetch(query) for query in _QUERIES]
+            n_workers = count_workers(self._state, now=datetime.now(UTC))
         except (TelltaleError, DatabaseError) as error:
             _logger.warning("state_metrics_left_out", error=str(error))
             return ()
-        return self._families(*found)
+        return self._families(found, n_workers)
 
-    def _families(
-        self,
-        alarms: Sequence[Sequence[Any]],
-        trainings: Sequence[Sequence[Any]],
-        jobs: Sequence[Sequence[Any]],
-        states: Sequence[Sequence[Any]],
-        champions: Sequence[Sequence[Any]],
-    ) -> Iterator[Metric]:
+    def _families(self, found: Sequence[Sequence[Sequence[Any]]], n_workers: int | None) -> Iterator[Metric]:
+        alarms, trainings, jobs, states, champions, roles = found
         active = GaugeMetricFamily("telltale_alarm_active", "Alarms that last", labels=("app", "task", "name"))
         for app, task, name in alarms:
             active.add_metric((app, task, name), 1.0)
@@ -95,3 +93,8 @@ class StateMetrics(Collector):
                 if value is not None:
                     figures.add_metric((app, task, str(number), name), value)
         yield figures
+        holds = GaugeMetricFamily("telltale_version_role", "1 for the role that a version has", labels=_LABELS)
+        for app, task, number, role in roles:
+            holds.add_metric((app, task, str(number), role), 1.0)
+        yield holds
+        yield GaugeMetricFamily("telltale_workers", "Workers that gave a sign of life lately", value=n_workers)

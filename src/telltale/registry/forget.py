@@ -21,6 +21,7 @@ from telltale.storage.database import Database
 from telltale.storage.erasure import empty_log, erasing, is_quick_to_write, n_bytes_found, write_anew
 from telltale.storage.folder import Folder
 from telltale.storage.tables import EVENTS, STATE
+from telltale.storage.text_position import position_of
 from telltale.telemetry.backend.kept import forget_kept
 
 # A shorter name stands by chance in the bytes of any file.
@@ -38,7 +39,8 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
         versions: trained on its rows, or holding its name: retire them, or train again and release.
         mentions: rows by table that name it still, among reports, jobs and findings.
         files: of the home, beside databases and versions, that name it: recordings, an app's journal.
-        remnants: how often its name still stands in the bytes of the databases; None where it is too short to look for.
+        remnants: how often its name still stands in the bytes of the databases; None where it is too short to look for, or
+            a server keeps them.
         advice: what is left to do, in sentences.
         is_done: False of a trial run, after which everything is as it was.
     """
@@ -109,7 +111,8 @@ def forget(
         advice=(),
         is_done=True,
     )
-    advice = tuple(_advice(done, is_emptied=is_emptied, is_anew=is_anew, is_all=app is None))
+    is_server = folder.events.dialect == "postgresql"
+    advice = tuple(_advice(done, is_emptied=is_emptied, is_anew=is_anew, is_all=app is None, is_server=is_server))
     return msgspec.structs.replace(done, advice=advice)
 
 
@@ -121,7 +124,7 @@ def _mentions(folder: Folder, entity: str) -> Iterator[tuple[str, int]]:
             for table in tables.sorted_tables:
                 texts = [column for column in table.columns if isinstance(column.type, Text)]
                 if texts and table.name not in _DONE_WITH:
-                    named = or_(*(func.instr(column, quoted) > 0 for column in texts))
+                    named = or_(*(position_of(column, quoted) > 0 for column in texts))
                     n = connection.execute(select(func.count()).select_from(table).where(named)).scalar_one()
                     if n:
                         yield table.name, n
@@ -144,7 +147,7 @@ def _clean(events: Database, entity: str, *, vacuum: bool | None, others_hold: b
     return empty_log(events), True, n_bytes_found(events, entity) if can_look else None
 
 
-def _advice(done: Forgotten, *, is_emptied: bool, is_anew: bool, is_all: bool) -> Iterator[str]:
+def _advice(done: Forgotten, *, is_emptied: bool, is_anew: bool, is_all: bool, is_server: bool) -> Iterator[str]:
     if done.versions:
         names = ", ".join(version.reference for version in done.versions)
         yield f"Versions are never changed: retire {names}, or train again and release; retention then removes their files."
@@ -159,7 +162,9 @@ def _advice(done: Forgotten, *, is_emptied: bool, is_anew: bool, is_all: bool) -
         yield "The same characters stand in rows that are not its own: in what names it beside, or as part of other names."
     elif done.remnants and is_all:
         yield "The same characters stand in the file still, in free space or in other rows: --vacuum, best while no server runs."
-    if done.remnants is None and not is_anew:
+    if done.remnants is None and is_server:
+        yield "The database server's own log and backups were not looked into: they are its operator's."
+    elif done.remnants is None and not is_anew:
         yield "The name is too short to be looked for in the bytes of the file: --vacuum writes it anew."
     yield "A server that runs may have held answers of the last second in memory: run this again in a moment."
     yield "Backups, exports, logs, copies on other machines and what was sent to a chain are not reached from here."

@@ -24,7 +24,7 @@ def files_that_name(folder: Folder, entity: str) -> Iterator[str]:
 
 def _is_ours(path: Path, folder: Folder) -> bool:
     """Whether it is looked into elsewhere: the databases with their logs, and the versions."""
-    databases = tuple(database.path.name for database in (folder.state, folder.events))
+    databases = tuple(database.name for database in (folder.state, folder.events))
     return path.is_relative_to(folder.artifacts.root) or (
         path.parent == folder.path and path.name.startswith(databases)
     )

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, or_, select
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from telltale.registry.learned import forget_learned
-from telltale.storage.tables import EVENTS, quarantine
+from telltale.storage.tables import EVENTS, idempotency, quarantine
+from telltale.storage.text_position import position_of
 
 # Tables with an index on app, kind of row, and entity; and the column that says the kind.
 PLACES: Final = {
@@ -64,7 +65,7 @@ def _remove_of_predictions(connection: Connection, ids: Sequence[str]) -> dict[s
 
 def _values(connection: Connection, table: str, column: str, *, app: str | None = None) -> list[str]:
     """The values of a column: also those of apps and tasks that are not installed any more."""
-    sql = _VALUES.format(table=table, column=column, where="1" if app is None else "app = ?1")
+    sql = _VALUES.format(table=table, column=column, where="TRUE" if app is None else "app = ?1")
     return [value for (value,) in connection.exec_driver_sql(sql, () if app is None else (app,))]
 
 
@@ -74,7 +75,7 @@ def _remove_set_aside(connection: Connection, entity: str, app: str | None) -> i
     spellings = {entity, msgspec.json.encode(entity).decode()[1:-1], json.dumps(entity)[1:-1]}
     word = re.compile("|".join(_WORD.format(re.escape(one)) for one in spellings))
     told = quarantine.c.raw + " " + quarantine.c.reason
-    asked = select(quarantine.c.id, told).where(or_(*(func.instr(told, one) > 0 for one in spellings)))
+    asked = select(quarantine.c.id, told).where(or_(*(position_of(told, one) > 0 for one in spellings)))
     if app is not None:
         asked = asked.where(quarantine.c.app == app)
     found = [number for number, text in connection.execute(asked) if word.search(text)]
@@ -86,6 +87,6 @@ def _remove_set_aside(connection: Connection, entity: str, app: str | None) -> i
 def _unname_answers(connection: Connection, entity: str) -> int:
     """Take the name out of answers that are kept for requests sent again; without them such a request would store anew."""
     quoted = msgspec.json.encode(entity).decode()
-    return connection.exec_driver_sql(
-        "UPDATE idempotency SET answer = replace(answer, ?1, 'null') WHERE instr(answer, ?1)", (quoted,)
-    ).rowcount
+    named = position_of(idempotency.c.answer, quoted) > 0
+    changed = update(idempotency).where(named).values(answer=func.replace(idempotency.c.answer, quoted, "null"))
+    return connection.execute(changed).rowcount

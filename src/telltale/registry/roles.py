@@ -201,7 +201,7 @@ def refuse_unfit(connection: Connection, version: Version, *, reason: str, overr
         raise GateError(
             "it failed the gate",
             where=version.reference,
-            mend="Take a version that passed, or override the gate and say why.",
+            mend="Take a version that passed, or override the gate and say why (--override --reason).",
         )
     if (version.outcome != "pass" or withdrawn is not None) and not reason.strip():
         was = f"a version whose gate says {version.outcome!r}" if withdrawn is None else "a version that was withdrawn"

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from telltale.monitor.alarm.delivery import deliver_messages
 from telltale.monitor.alarm.rules import SERVICE_RULES, SLOW_RULES, check_rules
+from telltale.monitor.presence import note_presence
 from telltale.retrain.duties import Desk
 from telltale.retrain.job_hold import this_worker
 
@@ -21,3 +22,8 @@ def watch_days(desk: Desk, now: datetime) -> None:
 def deliver_alarms(desk: Desk, now: datetime) -> None:
     """Tell of alarms that were raised and of those that are over."""
     deliver_messages(desk.folder.state, desk.alarm_sinks, owner=this_worker(), now=now)
+
+
+def show_presence(desk: Desk, now: datetime) -> None:
+    """Give a sign of life: without a worker nobody looks at rules, and nobody tells."""
+    note_presence(desk.folder.state, this_worker(), now=now)

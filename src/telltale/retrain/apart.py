@@ -37,7 +37,7 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         parent: the worker; the process ends with it.
-        home, artifacts: the folder, and where versions are kept.
+        home, artifacts, database: the folder, where versions are kept, and the server that keeps the databases or "".
         apps: apps as `module:NAME`; the process imports them again.
         app, task, actor, unless_same, begun_at, device: as `retrain`.
         log_level: of what it writes to standard error.
@@ -46,6 +46,7 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True):
     parent: int
     home: str
     artifacts: str
+    database: str
     apps: tuple[str, ...]
     app: str
     task: str
@@ -132,7 +133,8 @@ def _wait(child: "subprocess.Popen[bytes]", apart: Apart, order: bytes, stop: th
         if (taken := resident_bytes(child.pid)) > most_bytes:
             return CutShort(
                 "limit",
-                f"it took {taken / 1e6:.0f} MB of memory, and {apart.max_memory_mb} are allowed; see JOB_MAX_MEMORY_MB",
+                f"it took {taken / 1e6:.0f} MB of memory, and {apart.max_memory_mb} are allowed; see JOB_MAX_MEMORY_MB "
+                "and, for fewer rows, EVENT_RETENTION_DAYS",
             )
     if child.returncode < 0:
         return CutShort("died", f"its process was killed by signal {-child.returncode}")

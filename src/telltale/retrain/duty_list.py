@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from telltale.retrain.alarm_duties import deliver_alarms, watch_days, watch_service
+from telltale.monitor.presence import EVERY_S as PRESENCE_EVERY_S
+from telltale.retrain.alarm_duties import deliver_alarms, show_presence, watch_days, watch_service
 from telltale.retrain.drift_duties import check_drift, replay_sample, summarise_predictions
 from telltale.retrain.duties import Duty
 from telltale.retrain.learning import EVERY_S as LEARNING_EVERY_S
@@ -13,6 +14,7 @@ from telltale.retrain.weekly_report import report_weekly
 
 DUTIES: Final[tuple[Duty, ...]] = (
     Duty(name="releases", every_s=EVERY_S, do=control_releases, is_urgent=True),
+    Duty(name="presence", every_s=PRESENCE_EVERY_S, do=show_presence, is_urgent=True),
     Duty(name="service", every_s=10.0, do=watch_service),
     Duty(name="quality_and_streams", every_s=300.0, do=watch_days),
     Duty(name="alarm_messages", every_s=5.0, do=deliver_alarms, is_urgent=True),

@@ -7,13 +7,13 @@ from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from telltale.contract.errors import NotFoundError
 from telltale.storage.database import Database
 from telltale.storage.instants import from_us, to_us
 from telltale.storage.tables import job as job_table
 from telltale.storage.tables import job_tally
+from telltale.storage.upserts import insert_into
 
 JobState = Literal["queued", "running", "done", "failed", "skipped"]
 Ended = Literal["done", "failed", "skipped"]
@@ -110,11 +110,11 @@ def forget_jobs(state: Database, *, before: datetime) -> int:
         .where(is_old)
         .group_by(job_table.c.app, job_table.c.task)
     )
-    tally = sqlite_insert(job_tally).from_select(columns, counted)
-    tally = tally.on_conflict_do_update(
-        index_elements=columns[:2], set_={"n_jobs": job_tally.c.n_jobs + tally.excluded.n_jobs}
-    )
     with state.write() as connection:
+        tally = insert_into(connection, job_tally).from_select(columns, counted)
+        tally = tally.on_conflict_do_update(
+            index_elements=columns[:2], set_={"n_jobs": job_tally.c.n_jobs + tally.excluded.n_jobs}
+        )
         connection.execute(tally)
         return connection.execute(delete(job_table).where(is_old)).rowcount
 

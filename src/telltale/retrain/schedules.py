@@ -5,7 +5,6 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from telltale.contract.app import App
 from telltale.contract.errors import NotFoundError
@@ -13,6 +12,7 @@ from telltale.retrain.cron import next_slot
 from telltale.storage.database import Database
 from telltale.storage.instants import from_us, to_us
 from telltale.storage.tables import schedule, slot
+from telltale.storage.upserts import insert_into
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ def declare_schedules(state: Database, apps: Iterable[App], *, now: datetime) ->
     ]
     if rows:
         with state.write() as connection:
-            connection.execute(insert(schedule).on_conflict_do_nothing(), rows)
+            connection.execute(insert_into(connection, schedule).on_conflict_do_nothing(), rows)
 
 
 def read_schedules(state: Database, apps: Iterable[App]) -> list[Schedule]:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from telltale.retrain.cron import Due
 from telltale.retrain.jobs import BY_SCHEDULE, Job, ask_within, read_some_jobs
@@ -17,6 +16,7 @@ from telltale.retrain.schedules import Schedule
 from telltale.storage.database import Database
 from telltale.storage.instants import to_us
 from telltale.storage.tables import slot
+from telltale.storage.upserts import insert_into
 
 ACTOR: Final = "schedule"
 
@@ -38,8 +38,8 @@ def open_slot(state: Database, schedule: Schedule, due: Due, *, owner: str, now:
     missed = f", in place of {due.n_missed} missed before it too" if due.n_missed else ""
     reason = f"schedule {schedule.name}, due {due.at.isoformat()}{missed}"
     key = {"app": schedule.app, "task": schedule.name, "at_us": to_us(due.at)}
-    claim = insert(slot).values(**key, owner=owner, state="claimed")
     with state.write() as connection:
+        claim = insert_into(connection, slot).values(**key, owner=owner, state="claimed")
         if connection.execute(claim.on_conflict_do_nothing()).rowcount != 1:
             return False
         jobs = [

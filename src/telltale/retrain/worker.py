@@ -218,6 +218,7 @@ class Worker:
             parent=os.getpid(),
             home=str(self.folder.path),
             artifacts="" if root == self.folder.path / "artifacts" else str(root),
+            database=self.folder.database,
             apps=self.apart.apps,
             app=job.app,
             task=job.task,

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from telltale.contract.answer import ScoreAnswer
 from telltale.contract.app import App
 from telltale.contract.errors import NotFoundError
+from telltale.monitor.event_metrics import EventMetrics
 from telltale.monitor.live_metrics import LiveMetrics
 from telltale.monitor.prediction_log import PredictionLog, Record, ServedVersion
 from telltale.monitor.service_minutes import Served, ServiceMinutes
@@ -53,6 +54,8 @@ class Edge:
         self.metrics = LiveMetrics(CollectorRegistry())
         self.state_metrics = StateMetrics(folder.state)
         self.metrics.registry.register(self.state_metrics)
+        self.event_metrics = EventMetrics(folder.events)
+        self.metrics.registry.register(self.event_metrics)
         self.source_metrics = SourceMetrics(folder.path)
         self.metrics.registry.register(self.source_metrics)
         self.registry = Registry(folder.state, folder.artifacts)
@@ -147,4 +150,8 @@ class Edge:
 def open_edge(settings: ServeSettings) -> Edge:
     """Open the home and everything on it; nothing is loaded before `start`."""
     artifacts = Path(settings.artifacts) if settings.artifacts else None
-    return Edge(settings, open_folder(Path(settings.home), artifacts=artifacts), load_apps(settings.apps))
+    return Edge(
+        settings,
+        open_folder(Path(settings.home), artifacts=artifacts, database=settings.database),
+        load_apps(settings.apps),
+    )

@@ -6,6 +6,7 @@ The parent process imports no model library: what a worker needs, it imports its
 import errno
 import gc
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -74,7 +75,8 @@ def serve(settings: ServeSettings, *, host: str = "127.0.0.1", port: int = 8000,
     check_exposure(host, settings)
     is_traced(os.environ)  # told here, where somebody reads it, and not by each worker
     _check_port(host, port)
-    sent = msgspec.structs.replace(settings, workers=workers)
+    session_secret = settings.session_secret or secrets.token_hex(32)
+    sent = msgspec.structs.replace(settings, workers=workers, session_secret=session_secret)
     os.environ[_SETTINGS_VARIABLE] = msgspec.json.encode(sent).decode()
     server = Granian(
         _APPLICATION,

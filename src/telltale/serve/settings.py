@@ -23,7 +23,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         home: TELLTALE_HOME.
         apps: apps as `module:NAME`, the way entry points are written; a worker imports them again.
         artifacts: MODEL_DIR, or "" for the home's own.
+        database: DATABASE_URL, or "" for files in the home.
         operator_key: what clients must send, or "" to leave everything open (loopback only).
+        session_secret: what sessions of browsers are signed with where there is no operator key; `serve` makes one.
         rate_limit: requests a second of one caller and task, unless its key has a rate of its own; 0 for no limit.
         workers: processes that serve together, each of which allows its share of a rate; `serve` sets it.
         thresholds: operators' thresholds by `app/task`, in place of the bundle's.
@@ -42,7 +44,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     home: str
     apps: tuple[str, ...]
     artifacts: str = ""
+    database: str = ""
     operator_key: str = ""
+    session_secret: str = ""
     rate_limit: float = 0.0
     workers: int = 1
     thresholds: dict[str, float] = {}

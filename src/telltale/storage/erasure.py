@@ -1,22 +1,21 @@
 """Removing rows so that their bytes are gone too: from the database file, from its free pages, and from its log.
 
+Of a PostgreSQL server the tables can be written anew; its log and its backups are its operator's.
+
 SQLite marks a deleted row's space as free and leaves what stood there. With `secure_delete` it writes zeros over it; older
 copies may still stand in the write-ahead log until that is emptied, and in space that was freed before, which only a new
 writing of the whole file (`VACUUM`) removes.
 """
 
 import mmap
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
 
-from telltale.contract.errors import UnavailableError
-from telltale.storage.database import BUSY_TIMEOUT_S, Database
-from telltale.storage.database_faults import is_busy, told_fault
+from telltale.storage.database import Database
 
 # Written anew within a second or two: other writers wait as long.
 QUICK_BYTES: Final = 100_000_000
@@ -24,8 +23,11 @@ QUICK_BYTES: Final = 100_000_000
 
 @contextmanager
 def erasing(database: Database) -> Iterator[Connection]:
-    """One transaction, as `Database.write`, in which zeros are written over whatever is deleted."""
+    """One transaction, as `Database.write`, in which zeros are written over whatever is deleted (SQLite)."""
     with database.write() as connection:
+        if database.dialect == "postgresql":
+            yield connection
+            return
         before = connection.exec_driver_sql("PRAGMA secure_delete").scalar_one()
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
         try:
@@ -40,7 +42,9 @@ def empty_log(database: Database) -> bool:
     Raises:
         UnavailableError: the file cannot be written.
     """
-    busy, _, _ = _run(database, "PRAGMA wal_checkpoint(TRUNCATE)")
+    if database.dialect == "postgresql":
+        return True
+    busy, _, _ = database.run_alone("PRAGMA wal_checkpoint(TRUNCATE)")
     return not busy
 
 
@@ -50,18 +54,26 @@ def write_anew(database: Database) -> None:
     Raises:
         UnavailableError: others wrote for 5 s, or there is no room for a second copy.
     """
-    _run(database, "VACUUM")
+    database.run_alone("VACUUM" if database.dialect == "sqlite" else "VACUUM FULL")
 
 
 def is_quick_to_write(database: Database) -> bool:
-    """Whether the file is small enough to be written anew beside a server at work."""
-    return database.path.stat().st_size <= QUICK_BYTES
+    """Whether the database is small enough to be written anew beside a server at work."""
+    if database.dialect == "sqlite":
+        return database.path.stat().st_size <= QUICK_BYTES
+    ((size,),) = database.fetch(
+        "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class "
+        "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    )
+    return bool(size <= QUICK_BYTES)
 
 
-def n_bytes_found(database: Database, text: str) -> int:
-    """How often a text stands in the bytes of the file and of its log, in rows or in free space."""
-    needle = text.encode()
-    return sum(n_found(path, needle) for path in _files(database))
+def n_bytes_found(database: Database, text: str) -> int | None:
+    """How often a text stands in the bytes of the file and of its log, in rows or in free space; None of a server's."""
+    if database.dialect == "postgresql":
+        return None
+    log = database.path.with_name(f"{database.path.name}-wal")
+    return sum(n_found(path, text.encode()) for path in (database.path, log))
 
 
 def n_found(path: Path, needle: bytes) -> int:
@@ -73,24 +85,3 @@ def n_found(path: Path, needle: bytes) -> int:
         while (at := content.find(needle, at + 1)) >= 0:
             n += 1
     return n
-
-
-def _files(database: Database) -> tuple[Path, Path]:
-    return database.path, database.path.with_name(f"{database.path.name}-wal")
-
-
-def _run(database: Database, statement: str) -> tuple[int, ...]:
-    """A statement that stands outside of transactions, by a connection of its own."""
-    try:
-        uri = f"{database.path.as_uri()}?mode=rw"
-        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
-            row: tuple[int, ...] | None = connection.execute(statement).fetchone()
-            return row or ()
-    except sqlite3.Error as error:
-        if is_busy(error):
-            raise UnavailableError(
-                "others kept the database busy",
-                where=database.path.name,
-                mend="Run this again, best while no server runs.",
-            ) from error
-        raise told_fault(error, name=database.path.name) or error from error

@@ -1,8 +1,11 @@
-"""TELLTALE_HOME: one folder with everything that is kept."""
+"""TELLTALE_HOME: one folder with everything that is kept; or with all but the databases, which a server keeps."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from sqlalchemy import make_url
 
 from telltale.contract.errors import ConflictError, UsageError
 from telltale.storage.artifacts import Artifacts
@@ -20,12 +23,14 @@ class Folder:
         state: registry, ledger, roles, schedules, leases, jobs.
         events: events, quarantine, predictions, feedback. Apart, so that telemetry never waits for a promotion.
         artifacts: the files of versions.
+        database: the address of the server that keeps both databases, or "" for files in the folder.
     """
 
     path: Path
     state: Database
     events: Database
     artifacts: Artifacts
+    database: str = ""
 
     def close(self) -> None:
         """Close the databases' connections."""
@@ -33,26 +38,29 @@ class Folder:
         self.events.close()
 
 
-def open_folder(path: Path, *, artifacts: Path | None = None) -> Folder:
+def open_folder(path: Path, *, artifacts: Path | None = None, database: str = "") -> Folder:
     """Open a home, creating it (readable by its owner alone) where there is none.
 
     Args:
         path: the home.
         artifacts: where versions' files are kept, of this home alone; None for a folder in it.
+        database: `postgresql://USER@HOST/NAME`, which homes on several hosts may share, and with it `artifacts`; "" for files
+            in the home.
 
     Raises:
         UsageError: a folder cannot be made or written.
         ConflictError: a newer release wrote the home, or `artifacts` is another home's.
+        UnavailableError: the database's server does not answer.
     """
     root = path.expanduser().absolute()
     kept = root / "artifacts" if artifacts is None else artifacts.expanduser().absolute()
     _make(root, named_by="TELLTALE_HOME")
     _make(kept, named_by="TELLTALE_HOME" if artifacts is None else "MODEL_DIR")
+    state = open_database(database or root / "state.db", schema="state")
+    events = open_database(database or root / "events.db", schema="events")
     if artifacts is not None:
-        _claim(kept, root)
-    state = open_database(root / "state.db", schema="state")
-    events = open_database(root / "events.db", schema="events")
-    return Folder(path=root, state=state, events=events, artifacts=Artifacts(kept))
+        _claim(kept, f"database {make_url(database).database}" if database else str(root))
+    return Folder(path=root, state=state, events=events, artifacts=Artifacts(kept), database=database)
 
 
 def _make(folder: Path, *, named_by: str) -> None:
@@ -66,17 +74,19 @@ def _make(folder: Path, *, named_by: str) -> None:
         ) from error
 
 
-def _claim(artifacts: Path, root: Path) -> None:
+def _claim(artifacts: Path, whose: str) -> None:
     """Note whose versions lie there: the numbers of two homes are the same, and one would overwrite the other's files."""
+    if not os.access(artifacts, os.W_OK):
+        return  # who only reads overwrites nothing, and what is loaded is held against the registry's SHA-256
     note = artifacts / _WHOSE
     try:
         with note.open("x", encoding="utf-8") as file:
-            file.write(f"{root}\n")
+            file.write(f"{whose}\n")
     except FileExistsError:
-        whose = note.read_text(encoding="utf-8").strip()
-        if whose != str(root):
+        noted = note.read_text(encoding="utf-8").strip()
+        if noted != whose:
             raise ConflictError(
-                f"it holds the versions of the home {whose}",
+                f"it holds the versions of {noted}, not of {whose}",
                 where=str(artifacts),
-                mend=f"Give each home a MODEL_DIR of its own; if that home was moved, write its path into {note}.",
+                mend=f"Give each home a MODEL_DIR of its own; if that home was moved, write {whose} into {note}.",
             ) from None

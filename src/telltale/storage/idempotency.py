@@ -47,7 +47,8 @@ def find_answer(connection: Connection, request: RequestKey, *, now_us: int) -> 
 def keep_answer(connection: Connection, request: RequestKey, answer: str, *, now_us: int) -> None:
     """Enter the answer, over an entry that was there."""
     connection.exec_driver_sql(
-        "INSERT OR REPLACE INTO idempotency (actor, key, digest, answer, at_us) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO idempotency (actor, key, digest, answer, at_us) VALUES (?, ?, ?, ?, ?) ON CONFLICT (actor, key) "
+        "DO UPDATE SET digest = excluded.digest, answer = excluded.answer, at_us = excluded.at_us",
         (request.actor, request.key, request.digest, answer, now_us),
     )
 
@@ -55,6 +56,7 @@ def keep_answer(connection: Connection, request: RequestKey, answer: str, *, now
 def forget_answers(connection: Connection, *, n_entered: int, now_us: int) -> None:
     """Remove entries past their time, twice as many as were entered: the table stays bounded, and no write is long."""
     connection.exec_driver_sql(
-        "DELETE FROM idempotency WHERE rowid IN (SELECT rowid FROM idempotency WHERE at_us <= ? ORDER BY at_us LIMIT ?)",
+        "DELETE FROM idempotency WHERE (actor, key) IN "
+        "(SELECT actor, key FROM idempotency WHERE at_us <= ? ORDER BY at_us LIMIT ?)",
         (now_us - KEPT_US, _FORGOTTEN_PER_ENTRY * n_entered),
     )

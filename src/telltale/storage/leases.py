@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete
-from sqlalchemy.dialects.sqlite import insert
 
 from telltale.storage.database import Database
 from telltale.storage.instants import to_us
 from telltale.storage.tables import lease
+from telltale.storage.upserts import insert_into
 
 
 def hold_lease(database: Database, name: str, *, owner: str, ttl_s: float, now: datetime) -> bool:
@@ -23,13 +23,14 @@ def hold_lease(database: Database, name: str, *, owner: str, ttl_s: float, now: 
         ttl_s: > 0; a third of it is a good interval for prolonging.
         now: aware.
     """
-    statement = insert(lease).values(name=name, owner=owner, expires_us=to_us(now + timedelta(seconds=ttl_s)))
-    statement = statement.on_conflict_do_update(
-        index_elements=[lease.c.name],
-        set_={"owner": statement.excluded.owner, "expires_us": statement.excluded.expires_us},
-        where=(lease.c.owner == owner) | (lease.c.expires_us <= to_us(now)),
-    )
     with database.write() as connection:
+        statement = insert_into(connection, lease)
+        statement = statement.values(name=name, owner=owner, expires_us=to_us(now + timedelta(seconds=ttl_s)))
+        statement = statement.on_conflict_do_update(
+            index_elements=[lease.c.name],
+            set_={"owner": statement.excluded.owner, "expires_us": statement.excluded.expires_us},
+            where=(lease.c.owner == owner) | (lease.c.expires_us <= to_us(now)),
+        )
         return connection.execute(statement).rowcount == 1
 
 

@@ -18,8 +18,12 @@ LATEST: dict[Schema, str] = {"state": "0004", "events": "0006"}
 
 def stored_revision(connection: Connection) -> str | None:
     """The revision written in the database, or None where it is new."""
-    exists = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'")
-    if exists.first() is None:
+    if connection.dialect.name == "postgresql":
+        exists = connection.exec_driver_sql("SELECT to_regclass('alembic_version') IS NOT NULL").scalar_one()
+    else:
+        named = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+        exists = connection.exec_driver_sql(named).first() is not None
+    if not exists:
         return None
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
 
@@ -71,3 +75,18 @@ def upgrade(connection: Connection, schema: Schema) -> None:
     with environment:
         environment.configure(connection=connection)
         environment.run_migrations()
+    if connection.dialect.name == "postgresql":
+        _order_by_bytes(connection)
+
+
+def _order_by_bytes(connection: Connection) -> None:
+    """Texts are compared byte by byte, as SQLite does and our queries need, whatever the language of the database."""
+    columns = connection.exec_driver_sql(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() "
+        "AND data_type = 'text' AND coalesce(collation_name, '') <> 'C' ORDER BY table_name, ordinal_position"
+    ).all()
+    for table in dict.fromkeys(table for table, _ in columns):
+        changes = ", ".join(
+            f'ALTER COLUMN "{column}" TYPE text COLLATE "C"' for whose, column in columns if whose == table
+        )
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" {changes}')

@@ -7,13 +7,14 @@ from sqlalchemy import (
     Float,
     ForeignKeyConstraint,
     Index,
-    Integer,
     MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
+
+from telltale.storage.whole_numbers import WHOLE
 
 STATE = MetaData()
 
@@ -22,7 +23,7 @@ version = Table(
     STATE,
     Column("app", Text, primary_key=True),
     Column("task", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("number", WHOLE, primary_key=True, autoincrement=False),
     Column("label", Text, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("files", Text, nullable=False),
@@ -42,10 +43,10 @@ version = Table(
 ledger = Table(
     "ledger",
     STATE,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("app", Text, nullable=False),
     Column("task", Text, nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("number", WHOLE, nullable=False),
     Column("action", Text, nullable=False),
     Column("role_from", Text, nullable=False),
     Column("role_to", Text, nullable=False),
@@ -63,7 +64,7 @@ role = Table(
     Column("app", Text, primary_key=True),
     Column("task", Text, primary_key=True),
     Column("role", Text, primary_key=True),
-    Column("number", Integer, nullable=False),
+    Column("number", WHOLE, nullable=False),
     UniqueConstraint("app", "task", "number", name="uq_role_number"),
     ForeignKeyConstraint(
         ["app", "task", "number"], ["version.app", "version.task", "version.number"], name="fk_role_version"
@@ -73,13 +74,13 @@ role = Table(
 release = Table(
     "release",
     STATE,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("app", Text, nullable=False),
     Column("task", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("against", Integer, nullable=False),
+    Column("number", WHOLE, nullable=False),
+    Column("against", WHOLE, nullable=False),
     Column("steps", Text, nullable=False),
-    Column("step", Integer, nullable=False),
+    Column("step", WHOLE, nullable=False),
     Column("every_s", Float),
     Column("margin", Float),
     Column("salt", Text, nullable=False),
@@ -93,7 +94,14 @@ release = Table(
     Column("outcome", Text, nullable=False),
     Column("withdrawn", Boolean, nullable=False),
     Column("evidence", Text),
-    Index("ix_release_active", "app", "task", unique=True, sqlite_where=text("ended_us IS NULL")),
+    Index(
+        "ix_release_active",
+        "app",
+        "task",
+        unique=True,
+        sqlite_where=text("ended_us IS NULL"),
+        postgresql_where=text("ended_us IS NULL"),
+    ),
     Index("ix_release_task", "app", "task", "id"),
     sqlite_autoincrement=True,
 )
@@ -141,8 +149,8 @@ job = Table(
     Column("started_us", BigInteger),
     Column("finished_us", BigInteger),
     Column("result", Text),
-    Column("priority", Integer, server_default="0", nullable=False),
-    Column("attempt", Integer, server_default="1", nullable=False),
+    Column("priority", WHOLE, server_default="0", nullable=False),
+    Column("attempt", WHOLE, server_default="1", nullable=False),
     Index("ix_job_task", "app", "task", "started_us"),
     Index("ix_job_state", "state", "created_us"),
 )
@@ -152,16 +160,16 @@ job_tally = Table(
     STATE,
     Column("app", Text, primary_key=True),
     Column("task", Text, primary_key=True),
-    Column("n_jobs", Integer, nullable=False),
+    Column("n_jobs", WHOLE, nullable=False),
 )
 
 reported_metric = Table(
     "reported_metric",
     STATE,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("app", Text, nullable=False),
     Column("task", Text, nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("number", WHOLE, nullable=False),
     Column("metrics", Text, nullable=False),
     Column("evidence", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -186,7 +194,7 @@ api_key = Table(
 alarm = Table(
     "alarm",
     STATE,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("name", Text, nullable=False),
     Column("app", Text, nullable=False),
     Column("task", Text, nullable=False),
@@ -195,18 +203,26 @@ alarm = Table(
     Column("raised_us", BigInteger, nullable=False),
     Column("seen_us", BigInteger, nullable=False),
     Column("resolved_us", BigInteger),
-    Index("ix_alarm_active", "name", "app", "task", unique=True, sqlite_where=text("resolved_us IS NULL")),
+    Index(
+        "ix_alarm_active",
+        "name",
+        "app",
+        "task",
+        unique=True,
+        sqlite_where=text("resolved_us IS NULL"),
+        postgresql_where=text("resolved_us IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
 delivery = Table(
     "delivery",
     STATE,
-    Column("alarm_id", Integer, primary_key=True, autoincrement=False),
+    Column("alarm_id", WHOLE, primary_key=True, autoincrement=False),
     Column("sink", Text, primary_key=True),
     Column("change", Text, primary_key=True),
     Column("state", Text, nullable=False),
-    Column("attempt", Integer, nullable=False),
+    Column("attempt", WHOLE, nullable=False),
     Column("next_us", BigInteger, nullable=False),
     Column("sent_us", BigInteger),
     Column("fault", Text, nullable=False),
@@ -216,7 +232,7 @@ delivery = Table(
 report = Table(
     "report",
     STATE,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("since_us", BigInteger, nullable=False),
     Column("until_us", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
@@ -228,12 +244,12 @@ report = Table(
 audit = Table(
     "audit",
     STATE,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("at_us", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("status", Integer, nullable=False),
+    Column("status", WHOLE, nullable=False),
     Column("request_id", Text, nullable=False),
     sqlite_autoincrement=True,
 )

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from telltale.contract.errors import SchemaError
 from telltale.contract.schema import Column, EventSchema
 from telltale.telemetry.forbidden import refuse_forbidden
 from telltale.telemetry.raw_rows import RawRows
+from telltale.telemetry.times import parse_times
 from telltale.telemetry.values import as_floats
+
+_TIMES_SHOWN: Final = 20  # so many values that are times are no accident
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ def assign_roles(schema: EventSchema, raw: RawRows, *, columns: tuple[str, ...] 
         measured = tuple(schema.column(name) or Column(name=name) for name in columns)
         others = dict.fromkeys(free, "is not a column of this version")
     elif schema.any_numeric and not any(schema.column(name) for name in free):
-        measured, others = _numeric(raw, free)
+        measured, others = _numeric(raw, free, time=schema.time)
         if not measured:
             raise SchemaError(
                 f"no column holds numbers; there are {sorted(names)}",
@@ -69,7 +73,7 @@ def assign_roles(schema: EventSchema, raw: RawRows, *, columns: tuple[str, ...] 
                 mend=f"Give the columns {[column.name for column in schema.columns]}, or others with numbers.",
             )
     elif schema.more_numeric:
-        more, others = _numeric(raw, [name for name in free if schema.column(name) is None])
+        more, others = _numeric(raw, [name for name in free if schema.column(name) is None], time=schema.time)
         measured = (*schema.columns, *more)
     else:
         measured = schema.columns
@@ -87,7 +91,7 @@ def _first(names: Iterable[str], wanted: Iterable[str]) -> str | None:
     return next((name for name in wanted if name in present), None)
 
 
-def _numeric(raw: RawRows, names: list[str]) -> tuple[tuple[Column, ...], dict[str, str]]:
+def _numeric(raw: RawRows, names: list[str], *, time: str) -> tuple[tuple[Column, ...], dict[str, str]]:
     """Columns that hold numbers, constant ones too: at least half of the values given, and one of them finite.
 
     Half, so that a broken value is quarantined with its row instead of costing the whole column.
@@ -103,6 +107,8 @@ def _numeric(raw: RawRows, names: list[str]) -> tuple[tuple[Column, ...], dict[s
             others[name] = "has no value"
         elif values.is_finite().any() and 2 * n_numbers >= n_given:
             measured.append(Column(name=name))
+        elif parse_times(series.drop_nulls().head(_TIMES_SHOWN)).is_not_null().all():
+            others[name] = f"holds times, and counts as none: name it {time!r}, or give --map"
         else:
             others[name] = f"is not numeric ({n_numbers} of {n_given} values are numbers)"
     return tuple(measured), others

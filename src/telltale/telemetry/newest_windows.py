@@ -30,11 +30,16 @@ SELECT DISTINCT entity FROM event WHERE app = ? AND event = ? AND at_us >= ? AND
 # together as a text and as bytes are written to memory that nobody has touched yet. SQLite hands rows to both aggregates
 # in the order of the index, newest first; a test holds it.
 _WINDOW: Final = """
-SELECT group_concat(at_us), CAST(group_concat("values", char(10)) AS BLOB) FROM (
-    SELECT at_us, "values" FROM event WHERE app = ? AND event = ? AND entity = ?
+SELECT {texts} FROM (
+    SELECT at_us, "key", "values" FROM event WHERE app = ? AND event = ? AND entity = ?
     ORDER BY at_us DESC, "key" DESC LIMIT ?
-)
+) AS newest
 """
+_TEXTS: Final = {
+    "sqlite": """group_concat(at_us), CAST(group_concat("values", char(10)) AS BLOB)""",
+    "postgresql": """string_agg(at_us::text, ',' ORDER BY at_us DESC, "key" DESC),
+        convert_to(string_agg("values", chr(10) ORDER BY at_us DESC, "key" DESC), 'UTF8')""",
+}
 
 
 def entities_with_rows(events: Database, app: str, event: str, *, since: datetime | None = None) -> list[str]:
@@ -80,7 +85,8 @@ def newest_windows(
     """
     # Backwards, as the rows of each are: turned round once, all stands in order.
     wanted = sorted(entities, reverse=True)
-    found = events.fetch_each(_WINDOW, [(app, schema.name, entity, n_rows(entity)) for entity in wanted])
+    query = _WINDOW.format(texts=_TEXTS[events.dialect])
+    found = events.fetch_each(query, [(app, schema.name, entity, n_rows(entity)) for entity in wanted])
     whole = [
         (entity, *row) for entity, row in zip(wanted, found, strict=True) if row is not None and row[0] is not None
     ]

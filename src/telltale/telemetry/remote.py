@@ -22,6 +22,8 @@ from urllib.request import (
     Request,
 )
 
+import msgspec
+
 from telltale.contract.errors import NotFoundError, TooLargeError, UnauthorizedError, UnavailableError, UsageError
 from telltale.telemetry.files import FORMATS, FileFormat, parse_rows
 from telltale.telemetry.raw_rows import RawRows
@@ -38,10 +40,16 @@ CONTENT_TYPES: Final[dict[str, FileFormat]] = {
 _SAYS_NOTHING: Final = {"text/plain", "application/octet-stream", "binary/octet-stream"}
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _PART_BYTES: Final = 2**16
+_MOST_WORDS_BYTES: Final = 2**14
 _TOO_MANY: Final = 429
 _MAY_PASS: Final = {408, 425, _TOO_MANY}  # a client's fault by its number, and none that asking again would repeat
 _LINK: Final = re.compile(r"<([^>]*)>([^<]*)")
 _IS_NEXT: Final = re.compile(r""";\s*rel\s*=\s*"?[^";]*\bnext\b""", re.IGNORECASE)
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: str = ""
+    detail: str = ""
 
 
 class _Readable(Protocol):
@@ -82,7 +90,14 @@ def read_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes
     return parse_rows(fetched.data, fetched.kind, source=fetched.where)
 
 
-def fetch_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_bytes: int = MOST_BYTES) -> Fetched:
+def fetch_url(
+    url: str,
+    *,
+    api_key: str = "",
+    key_header: str = "X-API-Key",
+    timeout_s: float = 30.0,
+    most_bytes: int = MOST_BYTES,
+) -> Fetched:
     """The answer to one GET.
 
     A JSON list of objects, NDJSON, CSV or Parquet, by the answer's content type; where that says nothing, by the path's
@@ -90,7 +105,8 @@ def fetch_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_byte
 
     Args:
         url: http or https, without user and password in it.
-        api_key: sent as `X-API-Key`; "" to send none.
+        api_key: "" to send none.
+        key_header: it is sent in.
         timeout_s: for the whole answer.
         most_bytes: a longer answer is refused.
 
@@ -106,7 +122,7 @@ def fetch_url(url: str, *, api_key: str = "", timeout_s: float = 30.0, most_byte
     if not (api_key.isascii() and api_key.isprintable()):
         raise UsageError("the key has signs that no header can carry", where=where, mend="Give it as it was created.")
     headers = {"Accept": ", ".join(CONTENT_TYPES), "User-Agent": "telltale"}
-    request = Request(url, headers=headers | ({"X-API-Key": api_key} if api_key else {}))  # noqa: S310 - checked above
+    request = Request(url, headers=headers | ({key_header: api_key} if api_key else {}))  # noqa: S310 - checked above
     give_up_at = time.monotonic() + timeout_s
     try:
         with plain_opener(parts.hostname).open(request, timeout=timeout_s) as answer:
@@ -228,7 +244,7 @@ def _retry_after_s(headers: Message) -> float | None:
 
 
 def _refused(error: HTTPError, where: str) -> UsageError | UnauthorizedError | NotFoundError | UnavailableError:
-    what = f"it answered {error.code} {error.reason}"
+    what = f"it answered {error.code} {error.reason}{_own_words(error)}"
     if error.code in {401, 403}:
         return UnauthorizedError(what, where=where, mend="Give a key that may read there.")
     if error.code in {404, 410}:
@@ -248,6 +264,16 @@ def _refused(error: HTTPError, where: str) -> UsageError | UnauthorizedError | N
         else f"Try again in {wait_s:.0f} s, as it asks."
     )
     return UnavailableError(what, where=where, mend=mend, retry_after_s=wait_s)
+
+
+def _own_words(error: HTTPError) -> str:
+    """What a JSON answer says is wrong, as Prometheus and problem documents (RFC 9457) do."""
+    try:
+        said = msgspec.json.decode(error.read(_MOST_WORDS_BYTES), type=_Refusal)
+    except (OSError, HTTPException, msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    words = " ".join((said.error or said.detail).split())
+    return f" ({''.join(sign for sign in words if sign.isprintable())[:300]})" if words else ""
 
 
 def _too_slow(where: str, timeout_s: float) -> UnavailableError:

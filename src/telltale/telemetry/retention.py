@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from telltale.storage.database import Database
 from telltale.storage.idempotency import KEPT_US
 from telltale.storage.instants import to_us
+from telltale.storage.tables import EVENTS
 
 _CHUNK_ROWS: Final = 5_000
 _SLICES: Final = 30  # of the days kept: by bytes, all tables lose a slice before any loses the next
@@ -24,20 +25,32 @@ DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE at_us < ? OR
 """
 # Requests with keys remove two of these each; where none come any more, this does.
 _PAST_ANSWERS: Final = """
-DELETE FROM idempotency WHERE rowid IN (SELECT rowid FROM idempotency WHERE at_us < ? ORDER BY at_us LIMIT ?)
+DELETE FROM idempotency WHERE (actor, key) IN (SELECT actor, key FROM idempotency WHERE at_us < ? ORDER BY at_us LIMIT ?)
 """
 _OLDEST_SHADOWS: Final = """
-DELETE FROM shadow WHERE rowid IN (SELECT rowid FROM shadow WHERE received_us < ? ORDER BY received_us LIMIT ?)
+DELETE FROM shadow WHERE (prediction_id, version) IN (
+    SELECT prediction_id, version FROM shadow WHERE received_us < ? ORDER BY received_us LIMIT ?)
 """
 _OLDEST_MINUTES: Final = """
-DELETE FROM service_minute WHERE rowid IN (
-    SELECT rowid FROM service_minute WHERE minute_us < ? ORDER BY minute_us LIMIT ?)
+DELETE FROM service_minute WHERE (app, task, version, minute_us) IN (
+    SELECT app, task, version, minute_us FROM service_minute WHERE minute_us < ? ORDER BY minute_us LIMIT ?)
 """
 _OLDEST_WINDOWS: Final = """
-DELETE FROM drift_window WHERE rowid IN (SELECT rowid FROM drift_window WHERE from_us < ? LIMIT ?)
+DELETE FROM drift_window WHERE (app, task, version, from_us) IN (
+    SELECT app, task, version, from_us FROM drift_window WHERE from_us < ? LIMIT ?)
 """
 _OLDEST_FINDINGS: Final = """
 DELETE FROM drift_finding WHERE id IN (SELECT id FROM drift_finding WHERE at_us < ? ORDER BY id LIMIT ?)
+"""
+
+
+# How many rows there are, as wide as they are in the mean, and with each its part of the indexes.
+_ROWS_BYTES: Final = """
+SELECT coalesce(sum(c.reltuples * (28 + w.width) * pg_total_relation_size(c.oid) / greatest(pg_relation_size(c.oid), 1)), 0)
+FROM pg_class c JOIN (
+    SELECT tablename, sum(avg_width * (1 - null_frac)) AS width FROM pg_stats WHERE schemaname = current_schema() GROUP BY tablename
+) AS w ON w.tablename = c.relname
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND c.reltuples > 0
 """
 
 
@@ -47,20 +60,22 @@ class _Passed(NamedTuple):
     Args:
         next_rows: keys of the next rows received before `?1` and behind the key `(?2, ?3)`, at most `?4`.
         delete: those of them that may go, up to and including the key `(?4, ?5)`.
+        first: a key before all.
     """
 
     next_rows: str
     delete: str
+    first: tuple[int, int | str]
 
 
 _PREDICTIONS: Final = _Passed(
     """
-    SELECT received_us, rowid FROM prediction WHERE received_us < ?1 AND (received_us, rowid) > (?2, ?3)
-    ORDER BY received_us, rowid LIMIT ?4
+    SELECT received_us, id FROM prediction WHERE received_us < ?1 AND (received_us, id) > (?2, ?3)
+    ORDER BY received_us, id LIMIT ?4
     """,
     """
     DELETE FROM prediction AS p
-    WHERE received_us <= ?4 AND (received_us, rowid) > (?2, ?3) AND (received_us, rowid) <= (?4, ?5)
+    WHERE received_us <= ?4 AND (received_us, id) > (?2, ?3) AND (received_us, id) <= (?4, ?5)
         AND NOT EXISTS (SELECT 1 FROM feedback f WHERE f.prediction_id = p.id)
         AND NOT EXISTS (
             SELECT 1 FROM feedback f WHERE f.app = p.app AND f.task = p.task AND f.entity = p.entity
@@ -69,6 +84,7 @@ _PREDICTIONS: Final = _Passed(
             SELECT 1 FROM feedback f WHERE f.app = p.app AND f.task = p.task AND f.entity IS NULL
             AND f.prediction_id IS NULL AND p.at_us BETWEEN f.from_us AND f.to_us)
     """,
+    (-1, ""),
 )
 # While a prediction is kept that it speaks of, so is feedback.
 _FEEDBACK: Final = _Passed(
@@ -84,6 +100,7 @@ _FEEDBACK: Final = _Passed(
             WHERE p.app = f.app AND p.task = f.task AND p.at_us BETWEEN f.from_us AND f.to_us)
         END
     """,
+    (-1, -1),
 )
 
 
@@ -141,7 +158,11 @@ def trim(events: Database, *, max_age_days: float, max_bytes: int, now: datetime
 
 
 def used_bytes(connection: Connection) -> int:
-    """Bytes of the database that hold something; room left by removed rows does not count."""
+    """Bytes of the database that hold something; room left by removed rows does not count. On PostgreSQL an estimate."""
+    if connection.dialect.name == "postgresql":
+        for name in EVENTS.tables:
+            connection.exec_driver_sql(f"ANALYZE {name}")
+        return int(connection.exec_driver_sql(_ROWS_BYTES).scalar_one())
     page_size, n_pages, n_free = (
         int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
         for name in ("page_size", "page_count", "freelist_count")
@@ -176,12 +197,12 @@ def _remove(events: Database, sql: str, *, before_us: int, max_bytes: int | None
 def _remove_unkept(events: Database, passed: _Passed, *, before_us: int, max_bytes: int | None = None) -> int:
     """The same where rows stay that would be found again each time."""
     n_removed = 0
-    last = (-1, -1)
+    last = passed.first
     while max_bytes is None or not _fits(events, max_bytes):
         rows = events.fetch(passed.next_rows, (before_us, *last, _CHUNK_ROWS))
         if not rows:
             break
-        end = (int(rows[-1][0]), int(rows[-1][1]))
+        end: tuple[int, int | str] = (rows[-1][0], rows[-1][1])
         with events.write() as connection:
             n_removed += connection.exec_driver_sql(passed.delete, (before_us, *last, *end)).rowcount
         last = end

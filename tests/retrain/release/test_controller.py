@@ -173,6 +173,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(log: Logged, rollback:
     assert control(log, at=NOW + timedelta(minutes=63)).state == "stopped"
 
 
+@pytest.mark.sqlite
 def test_a_look_that_sees_nothing_new_writes_nothing(log: Logged) -> None:
     begin(log, 50)
     answered(log, new_is_right=0.8, n=60)

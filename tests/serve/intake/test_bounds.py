@@ -187,6 +187,7 @@ def _hold(events: Database, release: threading.Event) -> None:
         release.wait(4)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("kind", ["full", "locked"])
 def test_what_the_disk_refuses_is_not_acknowledged(events: Database, row: Row, kind: str, monkeypatch: Any) -> None:
     intake = Intake(events, max_requests=10, max_bytes=1_000_000)
@@ -195,7 +196,7 @@ def test_what_the_disk_refuses_is_not_acknowledged(events: Database, row: Row, k
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     else:
-        monkeypatch.setattr("telltale.storage.database.BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr("telltale.storage.sqlite_database.BUSY_TIMEOUT_S", 0.05)
         release = threading.Event()
         threading.Thread(target=_hold, args=(events, release)).start()
         time.sleep(0.05)

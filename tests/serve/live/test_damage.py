@@ -269,6 +269,7 @@ def test_the_old_versions_memory_is_let_go(client: Any, home: Path, row: dict[st
         gc.enable()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("is_emptied", [False, True])
 def test_a_registry_that_is_gone_leaves_everything_serving(
     client: Any, home: Path, row: dict[str, Any], is_emptied: bool

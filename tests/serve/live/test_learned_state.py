@@ -149,6 +149,7 @@ def test_a_server_that_starts_knows_what_was_learned_before(
     assert asked(other)["n_learned"] == 1
 
 
+@pytest.mark.sqlite
 def test_a_broken_step_leaves_what_was_learned_before_serving(client: Any, work: Callable[[], None]) -> None:
     tell(client, asked(client)["prediction_id"], opened=1, took_s=1.0)
     work()

@@ -3,8 +3,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+from structlog.testing import capture_logs
+
 from telltale.registry.registry import Registry
+from telltale.serve.edge import open_edge
 from telltale.serve.live.live_versions import LiveVersions
+from telltale.serve.settings import ServeSettings
 from telltale.storage.folder import open_folder
 
 NOW = datetime(2024, 12, 2, tzinfo=UTC)
@@ -70,3 +75,17 @@ def test_a_version_that_fails_its_self_test_is_not_put_in_place(client: Any, hom
     client.edge.versions.refresh()
 
     assert _serving(client) == 1
+
+
+def test_what_serves_is_logged_with_its_path_and_parameters(home: Path, settings: ServeSettings) -> None:
+    _promote(home, 2)
+    structlog.reset_defaults()  # a command run before may have chosen to log less
+    with capture_logs() as told:
+        edge = open_edge(settings)
+        edge.versions.refresh()
+        edge.close()
+
+    serving = next(one for one in told if one["event"] == "serving")
+    assert (serving["version"], serving["estimator"]) == ("helios/anomaly@2", "isolation_forest")
+    assert serving["path"] == str(home / "artifacts/helios/anomaly/2")
+    assert (serving["parameters"]["n_estimators"], serving["parameters"]["contamination"]) == (100, 0.05)

@@ -57,7 +57,7 @@ def _scores(client: Any, version: int) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = client.edge.folder.events.fetch(
         "SELECT score, decision, threshold FROM ("
         "SELECT id, version, score, decision, threshold FROM prediction "
-        "UNION ALL SELECT prediction_id, version, score, decision, threshold FROM shadow) "
+        "UNION ALL SELECT prediction_id, version, score, decision, threshold FROM shadow) AS answers "
         "WHERE version = ? ORDER BY id",
         (version,),
     )
@@ -256,7 +256,7 @@ def test_every_kind_of_task_is_answered_twice(
 
     # Both are of the same files.
     rows = client.edge.folder.events.fetch(
-        "SELECT s.version, s.answer IS p.answer, s.score IS p.score, s.decision IS p.decision "
+        "SELECT s.version, s.answer IS NOT DISTINCT FROM p.answer, s.score IS NOT DISTINCT FROM p.score, s.decision IS NOT DISTINCT FROM p.decision "
         "FROM shadow s JOIN prediction p ON p.id = s.prediction_id"
     )
     assert rows == [(2, 1, 1, 1)] * 5
@@ -287,7 +287,7 @@ def test_a_locked_database_costs_no_second_answer(
     scorer: ShadowScorer = client.edge.shadows
     client.post(PREDICT, row)
     with client.edge.folder.events.write():
-        monkeypatch.setattr("telltale.storage.database.BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr("telltale.storage.sqlite_database.BUSY_TIMEOUT_S", 0.05)
         scorer.flush()
     scorer.flush()
 

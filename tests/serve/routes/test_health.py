@@ -59,7 +59,7 @@ def test_a_task_that_was_never_promoted_does_not_keep_a_server_from_being_ready(
 def test_a_database_that_cannot_be_written_is_told_and_raises_an_alarm(
     client: Any, home: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("telltale.storage.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("telltale.storage.sqlite_database.BUSY_TIMEOUT_S", 0.05)
     client.edge.folder.events.close()  # opened anew with the shorter wait
     other = sqlite3.connect(home / "events.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -98,7 +98,7 @@ def test_the_probe_commits_every_ten_seconds_and_while_it_fails(client: Any) -> 
     watch = client.edge.watch
 
     def mark() -> object:
-        return client.edge.folder.events.fetch("PRAGMA user_version")[0][0]
+        return client.edge.folder.events.fetch("PRAGMA data_version")[0][0]
 
     before = mark()
     watch.look()

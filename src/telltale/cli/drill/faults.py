@@ -48,8 +48,8 @@ def _dead_databases(stage: Stage, live: pl.DataFrame, tell: Tell) -> Iterator[Se
             stage.answer_only(live)
             stage.work()
         answered = stage.n_answered - before
-        tell(f"{database.path.name} was gone for an hour: {answered} rows were answered all the same.")
-        yield Seen(what=f"without {database.path.name} it answers", holds=answered > 0, found=f"{answered} rows")
+        tell(f"{database.name} was gone for an hour: {answered} rows were answered all the same.")
+        yield Seen(what=f"without {database.name} it answers", holds=answered > 0, found=f"{answered} rows")
     stage.play(live)
     yield Seen(
         what="with both back it is as it was", holds=stage.champion == champion, found=f"version {stage.champion}"

@@ -51,7 +51,7 @@ _REFUSED: Final = """
     WHERE alarm_id = :id AND sink = :sink AND change = :change
 """
 _WAIT: Final = """
-    UPDATE delivery SET next_us = max(next_us, :next_us) WHERE state IN ('waiting', 'held', 'told') AND sink = :sink
+    UPDATE delivery SET next_us = CASE WHEN next_us < :next_us THEN :next_us ELSE next_us END WHERE state IN ('waiting', 'held', 'told') AND sink = :sink
 """
 _GIVE_UP: Final = """
     UPDATE delivery SET state = 'over' WHERE alarm_id = :id AND sink = :sink AND change = :change

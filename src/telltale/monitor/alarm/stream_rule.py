@@ -19,7 +19,7 @@ _STEADY_SHARE: Final = 0.9
 _ARRIVALS: Final = """
     SELECT DISTINCT received_us FROM (
         SELECT received_us FROM event WHERE app = ? AND event = ? AND at_us <= ? ORDER BY at_us DESC LIMIT ?
-    ) ORDER BY received_us
+    ) AS newest ORDER BY received_us
 """
 _FIRST: Final = """
     SELECT at_us, received_us FROM event WHERE app = ? AND event = ? AND at_us >= ? AND at_us < ? ORDER BY at_us LIMIT 1

@@ -25,7 +25,7 @@ SELECT p.entity, p.version, p.id, f.id, f.at_us, f.label
 FROM feedback f JOIN prediction p ON p.id = f.prediction_id
 WHERE f.app = ? AND f.task = ? AND p.received_us >= ? AND p.received_us < ? AND p.entity IS NOT NULL
 UNION ALL
-SELECT p.entity, p.version, p.id, f.id, max(f.at_us, p.received_us), f.label
+SELECT p.entity, p.version, p.id, f.id, CASE WHEN f.at_us > p.received_us THEN f.at_us ELSE p.received_us END, f.label
 FROM feedback f JOIN prediction p
     ON p.app = f.app AND p.task = f.task AND (f.entity IS NULL OR p.entity = f.entity)
     AND p.at_us BETWEEN f.from_us AND f.to_us

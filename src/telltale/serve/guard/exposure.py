@@ -17,7 +17,7 @@ def check_exposure(host: str, settings: ServeSettings) -> None:
     >>> check_exposure("127.0.0.1", ServeSettings(home="", apps=()))
     >>> check_exposure("0.0.0.0", ServeSettings(home="", apps=(), operator_key="a secret"))
     """
-    if _is_loopback(host) or settings.operator_key or _has_operator(Path(settings.home)):
+    if _is_loopback(host) or settings.operator_key or _has_operator(settings):
         return
     raise UsageError(
         f"{host} can be reached from other machines, and there is no operator key",
@@ -27,13 +27,14 @@ def check_exposure(host: str, settings: ServeSettings) -> None:
     )
 
 
-def _has_operator(home: Path) -> bool:
+def _has_operator(settings: ServeSettings) -> bool:
     from telltale.registry.api_keys import allows_operating, list_keys
     from telltale.storage.database import open_database
 
-    if not (home / "state.db").is_file():
+    file = Path(settings.home) / "state.db"
+    if not settings.database and not file.is_file():
         return False
-    state = open_database(home / "state.db", schema="state")
+    state = open_database(settings.database or file, schema="state")
     try:
         return allows_operating(list_keys(state))
     finally:

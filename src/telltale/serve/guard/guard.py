@@ -12,8 +12,10 @@ from telltale.contract.route import Scope
 from telltale.serve.guard.browsers import BrowserCheck
 from telltale.serve.guard.caller import ANYONE, LOCAL
 from telltale.serve.guard.key_ring import KeyRing
+from telltale.serve.guard.page_paths import is_page
 from telltale.serve.guard.rates import Rates
 from telltale.serve.guard.scopes import is_operation, scopes_of
+from telltale.serve.guard.sessions import Sessions, session_of
 from telltale.serve.http.call import Call
 from telltale.serve.http.hot_route import HotRoute
 from telltale.serve.settings import ServeSettings
@@ -34,6 +36,7 @@ class Guard:
 
     def __init__(self, settings: ServeSettings, state: Database, apps: Iterable[App]) -> None:
         self._ring = KeyRing(settings.operator_key, state, interval_s=settings.refresh_s)
+        self.sessions = Sessions(self._ring, operator_key=settings.operator_key, secret=settings.session_secret)
         self._rates = Rates(settings.rate_limit, n_workers=settings.workers)
         self._browsers = BrowserCheck()
         self._scope_of = scopes_of(apps)
@@ -80,7 +83,8 @@ class Guard:
         elif scope is None:
             call.caller = ANYONE
         else:
-            call.caller = self._ring.caller(call.headers)
+            session = session_of(call.headers) if route is None and is_page(call.path) else None
+            call.caller = self._ring.caller(call.headers) if session is None else self.sessions.caller(session)
             if scope not in call.caller.scopes:
                 raise ForbiddenError(
                     f"{call.caller.actor} has not the scope {scope!r}",

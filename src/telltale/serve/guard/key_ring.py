@@ -85,16 +85,27 @@ class KeyRing:
             raise UnauthorizedError(
                 "no key was given", where="request", mend="Send it as Authorization: Bearer KEY, or as X-API-Key."
             )
+        return self.open_with(given)[1]
+
+    def open_with(self, given: str) -> tuple[str, Caller]:
+        """The name of a key (its id, or "operator") and whose it is. Raises UnauthorizedError where it opens nothing."""
         # Looked up by the part that is no secret; the rest is compared in constant time, and as hashes, so that not even
         # its length shows.
         digest = sha256(given.encode("utf-8", "replace")).digest()
         known = self._known.get(given[_ID])
         is_known = compare_digest(digest, known.digest if known is not None else _NOBODY)
         if self._operator is not None and compare_digest(digest, self._operator):
-            return OPERATOR
+            return OPERATOR.actor, OPERATOR
         if known is None or not is_known:
             raise UnauthorizedError("the key is not the right one", where="request", mend="Ask the operator for one.")
-        return known.caller
+        return given[_ID], known.caller
+
+    def known(self, name: str) -> Caller | None:
+        """Whose the key in use of a name is; None where there is none."""
+        if name == OPERATOR.actor:
+            return None if self._operator is None else OPERATOR
+        found = self._known.get(name)
+        return None if found is None else found.caller
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_s):

@@ -6,6 +6,7 @@ from typing import Final
 
 from telltale.contract.app import App
 from telltale.contract.route import Scope
+from telltale.serve.guard import page_paths
 from telltale.serve.guard.route_paths import matcher
 
 # Nothing here tells what was measured or answered.
@@ -13,6 +14,7 @@ _OPEN: Final = frozenset(
     {
         *("/health", "/healthz", "/readyz", "/metrics", "/docs", "/docs/openapi.json"),
         *("/v2", "/v2/health/live", "/v2/health/ready"),
+        *page_paths.OPEN,
     }
 )
 _OPEN_READS: Final = ("/v1/versions", "/v1/jobs", "/v1/schedules", "/v2/models")

@@ -5,7 +5,7 @@ built, and the answer is one call (docs/decisions/0018-rsgi.md).
 """
 
 from asyncio import AbstractEventLoop
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 from math import ceil
 from time import monotonic
@@ -80,13 +80,22 @@ class Application:
         edge: started and closed with the server.
         hot: the paths a client calls all day; all take POST.
         management: every other path.
+        tell: what is sent of an error in place of a problem document, where the path is a page; else None.
     """
 
-    def __init__(self, edge: Edge, hot: Mapping[str, HotRoute], management: Handle) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        hot: Mapping[str, HotRoute],
+        management: Handle,
+        *,
+        tell: Callable[[Call, Exception], Reply | None] = lambda _call, _error: None,
+    ) -> None:
         self._edge = edge
         self._find = hot.get
         self._guard = edge.guard
         self._management = management
+        self._tell = tell
         self._clock = BodyClock(edge.settings.body_timeout_s)
         self._log = RequestLog()
         self._tracing = edge.tracing
@@ -131,7 +140,7 @@ class Application:
             self._admit(call, route)
             reply = await (_checked(call, route.handle) if route is not None else self._management)(call)
         except Exception as error:  # noqa: BLE001 - an edge: foreign errors are logged, and told without their inside
-            reply = problem_reply(error)
+            reply = self._tell(call, error) or problem_reply(error)
         if self._tracing is not None and span is not None:
             call.route = call.route if route is None else path
             self._tracing.answered(span, call, reply)

@@ -166,7 +166,15 @@ class LiveVersions:
         if serving != champion.number:
             # At once: what is to stand beside it may take long to load.
             place.live = champion.live
-            _logger.info("serving", version=standing.champion.reference, before=serving)
+            manifest = champion.runtime.manifest
+            _logger.info(
+                "serving",
+                version=standing.champion.reference,
+                before=serving,
+                path=str(standing.champion.path),
+                estimator=manifest.estimator,
+                parameters=manifest.parameters,
+            )
         self._refresh_rival(place, standing, champion)
 
     def _refresh_rival(self, place: Place, standing: Standing, champion: Loaded) -> None:

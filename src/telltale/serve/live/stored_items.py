@@ -10,11 +10,12 @@ from telltale.storage.database import Database
 MOST_ROWS: Final = 1_000
 # `id` stands in the index that gives the order: rows that were trained on are passed over without being read.
 _SINCE: Final = """
-SELECT json_extract(event."values", ?) FROM (
+SELECT {value} FROM (
     SELECT id, at_us, "key" FROM event WHERE app = ? AND event = ? AND entity = ? ORDER BY at_us DESC, "key" DESC LIMIT ?
 ) AS newest JOIN event ON event.id = newest.id
 WHERE newest.id > ? ORDER BY newest.at_us, newest."key"
 """
+_VALUES: Final = {"sqlite": 'json_extract(event."values", ?)', "postgresql": 'event."values"::json ->> ?'}
 
 FindItems = Callable[[str], tuple[str, ...]]
 
@@ -29,10 +30,11 @@ def items_since(events: Database, app: str, event: str, *, column: str, after_id
         column: of text.
         after_id: only rows that were stored after this one.
     """
-    path = f'$."{column}"'
+    sql = _SINCE.format(value=_VALUES[events.dialect])
+    path = f'$."{column}"' if events.dialect == "sqlite" else column
 
     def find(entity: str) -> tuple[str, ...]:
-        rows = events.fetch(_SINCE, (path, app, event, entity, MOST_ROWS, after_id))
+        rows = events.fetch(sql, (path, app, event, entity, MOST_ROWS, after_id))
         return tuple(str(value) for (value,) in rows if value is not None)
 
     return find

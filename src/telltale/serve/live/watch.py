@@ -15,6 +15,7 @@ from telltale.storage.database import Database
 # Taking the write lock shows a file that is read-only, gone or locked; only a commit shows a disk that is full.
 _COMMIT_EVERY_S: Final = 10.0
 _DROPPED_FOR_S: Final = 60.0
+_WRITE_NOTHING: Final = "UPDATE alembic_version SET version_num = version_num"
 _logger = structlog.get_logger("telltale.serve.live.watch")
 
 
@@ -22,8 +23,8 @@ class Watch:
     """What the probes of a serving process found last; a thread looks once `start` was called.
 
     Args:
-        events: probed by a transaction a second; every ten seconds, and while it fails, by one that changes a number
-            in the file's header, which nothing reads.
+        events: probed by a transaction a second; every ten seconds, and while it fails, by one that writes
+            what stood there before.
         log: asked for what it dropped.
         alarms: raised and resolved by it.
         interval_s: distance between looks.
@@ -38,7 +39,6 @@ class Watch:
         self._n_dropped = 0
         self._dropped_at_s = float("-inf")
         self._committed_at_s = float("-inf")
-        self._mark = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -89,8 +89,7 @@ class Watch:
         try:
             with self._events.write() as connection:
                 if commits:
-                    self._mark ^= 1
-                    connection.exec_driver_sql(f"PRAGMA user_version = {self._mark}")
+                    connection.exec_driver_sql(_WRITE_NOTHING)
         except (TelltaleError, DatabaseError) as error:
             return str(error)
         if commits:

@@ -20,6 +20,7 @@ from telltale.registry.versions import Version
 from telltale.retrain.jobs import Job, read_jobs
 from telltale.retrain.schedules import Schedule
 from telltale.serve.edge import Edge
+from telltale.serve.page.replies import BACK
 from telltale.serve.routes.route_context import RouteContext
 from telltale.telemetry.backend.kept import Facts, all_facts, told_age, told_span
 
@@ -49,7 +50,7 @@ def dashboard_route(edge: Edge) -> HTTPRouteHandler:
         tasks = [(one, task) for one in apps for task in one.tasks]
         edge.log.flush()
         report = make_report(edge.folder, edge.registry, tasks, since=now - timedelta(hours=hours), until=now, now=now)
-        sections = (_tasks(edge, context, tasks, now=now), _sources(edge, apps, now=now))
+        sections = (BACK, _tasks(edge, context, tasks, now=now), _sources(edge, apps, now=now))
         page = report_page(report, title=f"telltale: the last {hours} hours", sections=sections)
         return Response(page, media_type="text/html", headers={"refresh": str(REFRESH_S)})
 

@@ -29,6 +29,7 @@ from telltale.serve.routes.infer_routes import infer_routes
 from telltale.serve.routes.job_routes import job_routes
 from telltale.serve.routes.learned_routes import learned_routes
 from telltale.serve.routes.openapi import DocumentPlugin, PagePlugin
+from telltale.serve.routes.page_routes import PAGE_PATHS
 from telltale.serve.routes.release_routes import release_routes
 from telltale.serve.routes.report_routes import report_routes
 from telltale.serve.routes.version_routes import version_routes
@@ -77,7 +78,11 @@ def management(edge: Edge) -> Handle:
         forget_route(edge),
         *infer_routes(edge),
     ]
-    taken = {_in_braces(path) for handler in ours for path in handler.paths} | {*kernel_routes(edge), *_DOCUMENTS}
+    taken = {_in_braces(path) for handler in ours for path in handler.paths} | {
+        *kernel_routes(edge),
+        *_DOCUMENTS,
+        *PAGE_PATHS,
+    }
     application = Litestar(
         route_handlers=[*ours, *app_routes(edge, sorted(taken))],
         exception_handlers={Exception: _problem},
@@ -108,6 +113,7 @@ def _metrics_page(edge: Edge) -> bytes:
     everyone = CollectorRegistry()
     MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]  # the library has no annotation here
     everyone.register(edge.state_metrics)
+    everyone.register(edge.event_metrics)
     everyone.register(edge.source_metrics)
     return generate_latest(everyone)
 

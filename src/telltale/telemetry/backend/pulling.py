@@ -27,6 +27,8 @@ from telltale.telemetry.frames import TIME, empty_frame
 from telltale.telemetry.mapped_rows import map_rows
 from telltale.telemetry.mapping import SourceMapping
 from telltale.telemetry.paging import Pages, read_pages
+from telltale.telemetry.prometheus import is_prometheus
+from telltale.telemetry.prometheus_rows import read_prometheus
 from telltale.telemetry.remote import Fetched, fetch_url, told_address
 from telltale.telemetry.retries import ONCE, Patience, ask_again
 from telltale.telemetry.validate import Checked, check_rows
@@ -43,9 +45,11 @@ class Source:
     Args:
         app: whose event.
         schema: of the event.
-        url: asked by GET.
-        key_of: the key that an address is told, or "": a page may lie where no key must be told.
-        since: the query parameter that takes a time, where the server can answer with newer rows alone; "" for none.
+        url: asked by GET; or the address of a Prometheus with what it is asked.
+        key_of: the key that an address is told, or "": a page may lie where no key must be told. Of a Prometheus, what
+            stands in `Authorization`.
+        since: the query parameter that takes a time, where the server can answer with newer rows alone; "" for none. A
+            Prometheus can always.
         mapping: how its columns become the event's.
     """
 
@@ -106,7 +110,8 @@ def pull(
     """
     folder = source_folder(home, source.app, source.schema.name, source.url)
     facts = read_facts(folder) or Facts(app=source.app, event=source.schema.name, address=source.address)
-    since = facts.newest_at - timedelta(seconds=source.schema.lateness_s) if source.since and facts.newest_at else None
+    asks_newer = bool(source.since) or is_prometheus(source.url)
+    since = facts.newest_at - timedelta(seconds=source.schema.lateness_s) if asks_newer and facts.newest_at else None
     try:
         pages = _ask(home, source, since=since, now=now, patience=patience, rng=rng, at_once=at_once)
         checked = _checked(source, pages)
@@ -165,13 +170,20 @@ def _ask(
         if before.open_until is None and fail(before).open_until is not None:
             raise error  # it has just been opened: no more is asked
 
+    key_header = "Authorization" if is_prometheus(source.url) else "X-API-Key"
+
     def fetch(url: str) -> Fetched:
         found = ask_again(
-            lambda: fetch_url(url, api_key=source.key_of(url), timeout_s=TIMEOUT_S), begun, rng=rng, failed=failed
+            lambda: fetch_url(url, api_key=source.key_of(url), key_header=key_header, timeout_s=TIMEOUT_S),
+            begun,
+            rng=rng,
+            failed=failed,
         )
         change_circuit(circuit, lambda _: Circuit())
         return found
 
+    if is_prometheus(source.url):
+        return read_prometheus(source.url, fetch, schema=source.schema, since=since, now=now)
     return read_pages(_with_since(source, since), fetch)
 
 

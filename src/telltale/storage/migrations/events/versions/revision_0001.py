@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from telltale.storage.whole_numbers import WHOLE
+
 revision = "0001"
 down_revision = None
 
@@ -11,13 +13,13 @@ def upgrade() -> None:
     """Create the tables."""
     op.create_table(
         "event",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("entity", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("values", sa.Text(), nullable=False),
-        sa.Column("label", sa.Integer(), nullable=True),
+        sa.Column("label", WHOLE, nullable=True),
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -26,14 +28,14 @@ def upgrade() -> None:
     op.create_index("ix_event_time", "event", ["app", "event", "at_us"], unique=False)
     op.create_table(
         "feedback",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
         sa.Column("prediction_id", sa.Text(), nullable=True),
         sa.Column("entity", sa.Text(), nullable=True),
         sa.Column("from_us", sa.BigInteger(), nullable=True),
         sa.Column("to_us", sa.BigInteger(), nullable=True),
-        sa.Column("label", sa.Integer(), nullable=False),
+        sa.Column("label", WHOLE, nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -51,10 +53,10 @@ def upgrade() -> None:
         sa.Column("score", sa.Float(), nullable=False),
         sa.Column("decision", sa.Boolean(), nullable=False),
         sa.Column("threshold", sa.Float(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("context", sa.Text(), nullable=False),
-        sa.Column("latency_us", sa.Integer(), nullable=False),
+        sa.Column("latency_us", WHOLE, nullable=False),
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -62,11 +64,11 @@ def upgrade() -> None:
     op.create_index("ix_prediction_received", "prediction", ["received_us"], unique=False)
     op.create_table(
         "quarantine",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("line", sa.Integer(), nullable=True),
+        sa.Column("line", WHOLE, nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("raw", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from telltale.storage.whole_numbers import WHOLE
+
 revision = "0005"
 down_revision = "0004"
 
@@ -14,9 +16,9 @@ def upgrade() -> None:
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
         sa.Column("entity", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", WHOLE, autoincrement=False, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("n_samples", sa.Integer(), nullable=False),
+        sa.Column("n_samples", WHOLE, nullable=False),
         sa.Column("made_us", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -28,7 +30,7 @@ def upgrade() -> None:
         sa.Column("task", sa.Text(), nullable=False),
         sa.Column("entity", sa.Text(), nullable=False),
         sa.Column("pattern", sa.Text(), nullable=False),
-        sa.Column("confidence", sa.Integer(), nullable=False),
+        sa.Column("confidence", WHOLE, nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("app", "task", "entity", "pattern"),

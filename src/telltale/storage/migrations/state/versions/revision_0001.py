@@ -3,8 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
+from telltale.storage.whole_numbers import WHOLE
+
 revision = "0001"
 down_revision = None
+_ABORT = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
 
 
 def upgrade() -> None:
@@ -31,10 +34,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "ledger",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("role_from", sa.Text(), nullable=False),
         sa.Column("role_to", sa.Text(), nullable=False),
@@ -68,7 +71,7 @@ def upgrade() -> None:
         "version",
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", WHOLE, autoincrement=False, nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("files", sa.Text(), nullable=False),
@@ -90,7 +93,7 @@ def upgrade() -> None:
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
         sa.ForeignKeyConstraint(
             ["app", "task", "number"], ["version.app", "version.task", "version.number"], name="fk_role_version"
         ),
@@ -98,8 +101,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("app", "task", "number", name="uq_role_number"),
     )
     # An audit trail that can be edited proves nothing.
-    for statement in ("UPDATE", "DELETE"):
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    if is_postgresql:
         op.execute(
-            f"CREATE TRIGGER ledger_refuses_{statement.lower()} BEFORE {statement} ON ledger "
-            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE integrity_constraint_violation USING MESSAGE = 'the ledger is append-only'; END $$"
         )
+    act = "EXECUTE FUNCTION refuse_change()" if is_postgresql else _ABORT
+    for statement in ("UPDATE", "DELETE"):
+        op.execute(f"CREATE TRIGGER ledger_refuses_{statement.lower()} BEFORE {statement} ON ledger FOR EACH ROW {act}")

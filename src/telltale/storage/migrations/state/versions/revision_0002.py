@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from telltale.storage.whole_numbers import WHOLE
+
 revision = "0002"
 down_revision = "0001"
 
@@ -11,10 +13,10 @@ def upgrade() -> None:
     """Add `reported_metric`; rebuild `job` with its rows: SQLite cannot make a column nullable in place."""
     op.create_table(
         "reported_metric",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
         sa.Column("metrics", sa.Text(), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),

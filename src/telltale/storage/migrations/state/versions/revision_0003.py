@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from telltale.storage.whole_numbers import WHOLE
+
 revision = "0003"
 down_revision = "0002"
 
@@ -23,7 +25,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "alarm",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
@@ -41,15 +43,16 @@ def upgrade() -> None:
         ["name", "app", "task"],
         unique=True,
         sqlite_where=sa.text("resolved_us IS NULL"),
+        postgresql_where=sa.text("resolved_us IS NULL"),
     )
     op.create_table(
         "audit",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("status", WHOLE, nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
@@ -58,6 +61,6 @@ def upgrade() -> None:
         "job_tally",
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
-        sa.Column("n_jobs", sa.Integer(), nullable=False),
+        sa.Column("n_jobs", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("app", "task"),
     )

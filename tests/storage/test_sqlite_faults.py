@@ -11,6 +11,8 @@ from telltale.contract.errors import UnavailableError
 from telltale.storage.database import Database
 from telltale.storage.folder import Folder
 
+pytestmark = pytest.mark.sqlite
+
 COUNT = "SELECT count(*) FROM lease"
 WAYS: dict[str, Callable[[Database], object]] = {
     "read": lambda database: _through(database.read, COUNT),

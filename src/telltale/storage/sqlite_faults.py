@@ -1,4 +1,4 @@
-"""What a database that cannot be used says: driver errors as ours, in one place, without paths of this machine."""
+"""What a SQLite file that cannot be used says: driver errors as ours, in one place, without paths of this machine."""
 
 import sqlite3
 from collections.abc import Mapping
