@@ -23,7 +23,7 @@ def _promtool(*arguments: str) -> str:
 
 
 def test_the_rules_are_sound() -> None:
-    assert "7 rules found" in _promtool("check", "rules", "telltale.rules.yml")
+    assert "8 rules found" in _promtool("check", "rules", "telltale.rules.yml")
 
 
 def test_each_rule_fires_when_it_should_and_not_before() -> None:
@@ -51,7 +51,7 @@ def test_the_alarms_called_critical_are_those_that_are() -> None:
 def test_the_rules_ask_for_figures_that_there_are() -> None:
     registry = CollectorRegistry()
     LiveMetrics(registry)
-    served = {family.name for family in registry.collect()} | {"telltale_alarm_active"}
+    served = {family.name for family in registry.collect()} | {"telltale_alarm_active", "telltale_workers"}
     asked = set(re.findall(r"telltale_\w+", RULES))
 
     assert {re.sub(r"_(total|sum|count|bucket)$", "", name) for name in asked} <= served
