@@ -165,6 +165,11 @@ BENCHMARKS = {
         shown=("events_per_s", "vs_sqlite", "lost", "duplicated"),
         lower_is_better=frozenset({"lost", "duplicated"}),
     ),
+    "streams": Benchmark(
+        title="Events of a stream, stored, decided and told back: Redis Streams and NATS JetStream",
+        shown=("redis_events_per_s", "nats_events_per_s", "redis_p99_ms", "nats_p99_ms"),
+        lower_is_better=frozenset({"redis_p99_ms", "nats_p99_ms"}),
+    ),
     "peers": Benchmark(
         title="Which peer to ask, where peers stay, drift, come and go: ours, Thompson, UCB, power of two choices",
         shown=("regret_stationary", "regret_drift", "regret_churn", "p99_ms", "p99_crowded_ms"),
