@@ -33,7 +33,7 @@ test: setup
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not server" $(TESTS)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "(slow or server) and not alone" $(TESTS)
 	$(BIN)/python -m pytest -q -m alone $(TESTS)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -p tests.on_postgresql -m "not slow and not server" $(ON_POSTGRESQL)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -p tests.on_postgresql -m "not slow and not server and not sqlite" $(ON_POSTGRESQL)
 
 # What a machine can say of the code without running it: format, lint, types, import direction, house rules.
 lint: setup

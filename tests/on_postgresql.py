@@ -1,7 +1,7 @@
-"""Homes on a PostgreSQL server, in tests that run in one process: `pytest -p tests.on_postgresql tests/registry …`.
+"""Homes on a PostgreSQL server: `pytest -p tests.on_postgresql -m "not slow and not server and not sqlite" tests/registry …`.
 
-Every home that such a test opens stands in a database of its own there, which is emptied for the next. What a
-test does with files of SQLite, or in other processes, is marked `sqlite` and left out.
+Every home that such a test opens stands in a database of its own there, which is emptied for the next. What a test
+does with files of SQLite is marked `sqlite`, and like what starts other processes is to be left out.
 """
 
 from collections.abc import Iterator
@@ -29,13 +29,6 @@ _END_OTHERS = b"""
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'
 """
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what needs files or other processes."""
-    for item in items:
-        if "sqlite" in item.keywords or "server" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="of SQLite's files, or of other processes"))
 
 
 class Homes:

@@ -23,6 +23,7 @@ from telltale.storage.database import open_database
 from telltale.storage.migrate import LATEST, scripts
 from telltale.storage.tables import METADATA
 
+pytestmark = pytest.mark.sqlite
 TASK = "helios/anomaly"
 FIRST = "0001"  # code of then has to be stopped before its tables are migrated, as docs/upgrade.md says
 
