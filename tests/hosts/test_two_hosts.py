@@ -181,3 +181,31 @@ def test_each_job_is_done_once_by_one_of_the_workers(town: Town) -> None:
     )
     assert all(n == n_distinct == highest for _, _, n, n_distinct, highest in numbers), numbers
     assert town.state.fetch("SELECT count(*) FROM lease WHERE substr(name, 1, 7) = 'worker:'") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/ui/tasks/helios/anomaly",
+        "/ui/alarms",
+        "/ui/schedules",
+        "/ui/events",
+        "/dashboard",
+        "/metrics",
+        "/v1/audit",
+    ],
+)
+def test_pages_and_figures_are_read_from_both(town: Town, path: str) -> None:
+    for host in town.hosts:
+        answer = host.get(path)
+        assert answer.status_code == 200, answer.text
+        assert "being counted" not in answer.text or path == "/"
+
+
+def test_a_report_is_made_and_an_entity_forgotten(town: Town) -> None:
+    assert town.hosts[0].post(_EVENTS, json=_row(50, service="somebody-who-goes")).status_code == 200
+    assert town.run("report", "--since", "1d", "--json").returncode == 0
+    done = town.run("forget", "--entity", "somebody-who-goes", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert town.events.fetch("SELECT count(*) FROM event WHERE entity = 'somebody-who-goes'") == [(0,)]
