@@ -20,9 +20,11 @@ from tests.deploy.dockerfile import Stage, Step
 
 REPOSITORY = Path(__file__).parents[2]
 _LIBRARIES = next(path for path in sys.path if path.endswith("site-packages"))
+# Under a name of its own: where they are may be below /tmp, which a container has in memory, or where its user may not go.
+_LIBRARIES_THERE = "/srv/libraries"
 _TMP = "/tmp"  # noqa: S108 - in memory, as compose and Kubernetes have it
 _BASE_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-_OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PYTHONPATH": _LIBRARIES}
+_OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PYTHONPATH": _LIBRARIES_THERE}
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +124,9 @@ def _make_base(keeper: int, layer: Path) -> None:
         chmod o+x {parents}
         mount --bind {python} {root}/usr/local
         mount -o remount,bind,ro {root}/usr/local
+        mkdir -p {root}{_LIBRARIES_THERE}
+        mount --bind {_LIBRARIES} {root}{_LIBRARIES_THERE}
+        mount -o remount,bind,ro {root}{_LIBRARIES_THERE}
         rm -rf {root}/opt/telltale {root}/app {root}/var/lib/telltale {root}/build
     """
     inside(keeper, script)
@@ -227,7 +232,7 @@ def _as_user(image: Image, environment: Mapping[str, str]) -> list[str]:
     user, _, group = image.stage.last("USER").rest.partition(":")
     base = {"PATH": _BASE_PATH}
     given = {name: _filled(value, base) for name, value in image.stage.environment().items()}
-    settings = [f"{name}={value}" for name, value in {**given, "PYTHONPATH": _LIBRARIES, **environment}.items()]
+    settings = [f"{name}={value}" for name, value in {**given, "PYTHONPATH": _LIBRARIES_THERE, **environment}.items()]
     rights = ["--bounding-set=-all", "--no-new-privs", "--clear-groups"]
     place = image.stage.last("WORKDIR").rest
     return ["setpriv", f"--reuid={user}", f"--regid={group}", *rights, "env", "-i", "-C", place, *settings]
