@@ -8,11 +8,12 @@ have them (PYTHONPATH), in place of an index.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -208,6 +209,8 @@ def container(
     try:
         yield process
     finally:
+        with suppress(ValueError, FileNotFoundError, ProcessLookupError):  # it has ended
+            os.kill(first_process(process), signal.SIGKILL)  # and with it all of its namespace
         process.kill()
         process.wait()
 
