@@ -21,7 +21,8 @@ from telltale.contract.errors import ConflictError, NotFoundError, UnavailableEr
 from telltale.home.backup_file import ARTIFACTS, OTHERS, Head, Progress, StoredFile, describe, write_archive
 from telltale.home.database_copies import copy_out
 from telltale.home.other_files import other_files
-from telltale.home.staging import staging, sync
+from telltale.home.staging import staging
+from telltale.storage.on_disk import sync
 from telltale.storage.snapshot import is_sqlite, snapshot
 
 _PREFIX: Final = ".telltale-backup-"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from telltale.contract.errors import ConflictError, UsageError
-from telltale.home.staging import sync
+from telltale.storage.on_disk import sync
 
 _LAST: Final = "state.db"
 _ASIDE: Final = ".before-"

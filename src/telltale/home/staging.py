@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from telltale.contract.errors import TelltaleError, UnavailableError
+from telltale.storage.on_disk import sync
 
 _LOCK: Final = "lock"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -61,15 +62,6 @@ def sync_tree(folder: Path) -> None:
     for root, _, names in os.walk(folder):
         for path in [*(Path(root) / name for name in names), Path(root)]:
             sync(path)
-
-
-def sync(path: Path) -> None:
-    """Put a file, or the names in a folder, on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_abandoned(folder: Path) -> None:

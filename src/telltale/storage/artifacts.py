@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from telltale.contract.errors import BundleError, ConflictError, UsageError
 from telltale.storage.instants import to_us
+from telltale.storage.on_disk import sync
 
 _INCOMING = ".incoming"
 _LEAVING = ".leaving"
@@ -54,7 +55,7 @@ class Artifacts:
             for name in names:
                 _copy(directory, name, staged / name)
             for folder in [staged, *(path for path in staged.rglob("*") if path.is_dir())]:
-                _sync(folder)
+                sync(folder)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
@@ -71,7 +72,7 @@ class Artifacts:
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.rename(target)
         for folder in {target.parent, *(folder.parent for folder in missing)}:
-            _sync(folder)
+            sync(folder)
         return target
 
     def adopt(self, directory: Path, relative: str, *, names: Iterable[str] | None = None) -> Path:
@@ -156,12 +157,4 @@ def _copy(directory: Path, name: str, target: Path) -> None:
         raise BundleError(f"{name!r} is not a plain file there", where=str(directory), mend="Save it again.")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target)

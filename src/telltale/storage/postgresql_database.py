@@ -1,6 +1,7 @@
 """A database in a schema of a PostgreSQL server, that threads, processes and hosts share."""
 
 import os
+import select
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -131,8 +132,8 @@ class PostgresqlDatabase(Database):
             dbname=url.database,
             autocommit=True,
             context=_PLAIN,
-            **dict(url.query),  # type: ignore[arg-type]  # libpq's options, by their names
-            **_options(self._schema, "default_transaction_read_only=on"),
+            # libpq's options, by their names; ours stand over those that the address gives too.
+            **{**url.query, **_options(self._schema, "default_transaction_read_only=on")},
         )
 
     def _connect_anew(self) -> None:
@@ -255,8 +256,6 @@ def _is_broken(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
     """Whether the server has ended an idle connection: then there is something to read, or it is closed."""
     if connection.closed:
         return True
-    import select
-
     readable, _, _ = select.select([connection.fileno()], [], [], 0)
     return bool(readable)
 
