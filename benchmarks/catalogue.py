@@ -137,6 +137,19 @@ BENCHMARKS = {
         options=frozenset({"data", "test"}),
         data_set="smd",
     ),
+    "nab": Benchmark(
+        title="Numenta's series as they stream by: ours, windowed Gaussian, random, nothing at all",
+        shown=("standard", "low_fp", "low_fn", "standard_cv", "ms_per_row"),
+        lower_is_better=frozenset({"ms_per_row"}),
+        options=frozenset({"data", "test"}),
+        data_set="nab",
+    ),
+    "kpi": Benchmark(
+        title="Series of services, a label per row: ours, isolation forest, spectral residual, moving z",
+        shown=("average_precision", "vus_pr", "event_recall_at_1pct_fp"),
+        options=frozenset({"data", "test"}),
+        data_set="ms_cloud_monitoring",
+    ),
     "trend": Benchmark(
         title="Series continued: ours, Naive2, seasonal naive, Theta, automatic ETS and ARIMA",
         shown=("owa_hourly", "owa_weekly", "owa_m1", "owa_m3", "owa_tourism", "coverage_95", "series_per_s"),

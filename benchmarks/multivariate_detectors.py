@@ -5,7 +5,7 @@ isolation forest needs no scale). None of them sees a label, or a row after the 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from benchmarks.trained import trained_runtime
 from telltale.apps.eyenet import ANOMALY, APP
 from telltale.contract.estimator import Scores
 from telltale.models.score_runtime import ScoreRuntime
+from telltale.models.series.columns import ColumnsStream, fit_columns
 
 Matrix = NDArray[np.float64]
 Score = Callable[[Matrix], Scores]
@@ -135,11 +136,45 @@ def _isolation_forest(train: Matrix) -> Score:
     return lambda rows: -np.asarray(forest.score_samples(rows), dtype=np.float64)
 
 
+def half_space_trees(train: Matrix) -> Score:
+    """River's, with its own parameters: each row is scored, then learned; it goes on learning while it is asked.
+
+    References:
+        Tan, Ting & Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011.
+    """
+    from river.anomaly import HalfSpaceTrees
+
+    scale = scaled(train)
+    forest: Any = HalfSpaceTrees(seed=_SEED)
+
+    def named(rows: Matrix) -> list[dict[int, float]]:
+        return [dict(enumerate(row)) for row in np.clip(scale(rows), 0.0, 1.0).tolist()]
+
+    for row in named(train):
+        forest.learn_one(row)
+
+    def score(rows: Matrix) -> Scores:
+        found = np.empty(len(rows))
+        for place, row in enumerate(named(rows)):
+            found[place] = forest.score_one(row)
+            forest.learn_one(row)
+        return found
+
+    return score
+
+
+def columns_stream(train: Matrix) -> Score:
+    """The candidate for the product's default: `models/series/columns.py`."""
+    stream = ColumnsStream(fit_columns(train))
+    return stream.score
+
+
 def _random(_train: Matrix) -> Score:
     return lambda rows: np.random.default_rng(_SEED).random(len(rows))
 
 
 BASELINES: Mapping[str, Callable[[Matrix], Score]] = {
+    "half_space_trees": half_space_trees,
     "pca_error": pca_error,
     "knn": _knn,
     "l2_norm": _l2_norm,
@@ -147,6 +182,7 @@ BASELINES: Mapping[str, Callable[[Matrix], Score]] = {
     "random": _random,
 }
 VARIANTS: Mapping[str, Callable[[Matrix], Score]] = {
+    "columns_stream": columns_stream,
     "pca_error_plain": plain_pca_error,
     "pca_error_as_published": pca_error_as_published,
 }

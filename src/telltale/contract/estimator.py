@@ -54,6 +54,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
         needs_outcomes: it divides rows by what came of them later, known of some (`ValueEstimator`).
         tells_rarity: its score without labels is how rare it is among normal rows: 1 where a tenth of them score higher,
             3 for one in 1,000. Where to cut then follows from how many false alarms are wanted.
+        adapts: it goes on learning with every row (`telltale.contract.stream.StreamEstimator`), and reads the measured
+            columns as they are.
+        columns: how many of them it is for.
     """
 
     needs: tuple[str, ...] = ()
@@ -62,6 +65,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     validates: bool = False
     needs_outcomes: bool = False
     tells_rarity: bool = False
+    adapts: bool = False
+    columns: Literal["any", "one", "several"] = "any"
 
 
 class AnyEstimator(Protocol):
