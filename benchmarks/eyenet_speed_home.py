@@ -72,7 +72,11 @@ def train(folder: Path, *, estimators: Sequence[str], quick: bool, progress: Pro
         interval_s=INTERVAL_S, n_rows=_QUICK_ROWS if quick else None, days=None if quick else _DAYS, start=APP.start
     )
     rows = rows_from_checked("simulated", check_simulated(APP, ANOMALY.event, simulation), ANOMALY, where=_WHY)
-    own_choice = estimators[0] if quick else choose_estimator(ANOMALY, TrainingChoices(), rows.train).estimator.name
+    own_choice = (
+        estimators[0]
+        if quick
+        else choose_estimator(ANOMALY, TrainingChoices(), rows.train, columns=(), declared=()).estimator.name
+    )
     network: dict[str, Parameter] = {"epochs": 1 if quick else _EPOCHS, "checkpoint_dir": str(checkpoints)}
     versions: dict[str, int] = {}
     n_read = 0

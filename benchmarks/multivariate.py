@@ -6,13 +6,14 @@ folder); one that has none on all rows of `--data` with its columns. Without `--
 that it runs.
 
 Ours is what `telltale train eyenet/anomaly --data FILE` gives with its defaults on a file of those columns: the columns have
-no names that eyenet knows, and the rows no times. A machine without a labelled anomaly is left out of all means; what share
-of its rows passes the cut of ours is told.
+no names that eyenet knows, and the rows no times. It goes on from the last training row: each test row is scored by those
+before it, then learned. A machine without a labelled anomaly is left out of all means; what share of its rows passes the cut
+of ours is told.
 
 `vus_pr` has a buffer of the machine's period (the median over columns of the lag, up to 300 rows, at which the
 autocorrelation of the training rows peaks), 100 rows where there is none. `event_recall_at_1pct_fp` and `delay_rows` (of the
 anomalies found) are at the score that 1 % of the normal test rows exceed. `points_per_s` is rows of ten metrics scored per
-second, features included, on one thread, of made-up rows. Every machine's figures are in `by_case`.
+second, features included, on one thread, of made-up rows: the median of as many runs over all of them as take a second. Every machine's figures are in `by_case`.
 """
 
 import time
@@ -47,9 +48,9 @@ _SPEC: Final = BENCHMARKS["multivariate"]
 _HOW: Final = Averaging(metrics=_SPEC.shown, lower_is_better=_SPEC.lower_is_better)
 _OURS: Final = "telltale"
 _TREES: Final = "half_space_trees"
-_TIMED: Final = {"columns_stream": VARIANTS["columns_stream"]}
 _FALSE_POSITIVE_RATE: Final = 0.01
 _N_MADE, _N_MADE_QUICK, _N_TIMED = 4_000, 1_200, 20_000
+_TIMED_S, _TIMED_S_QUICK = 1.0, 0.1
 _MOST_DIFFERENCE: Final = 1e-6
 
 
@@ -93,8 +94,9 @@ def _notes(*, made: bool) -> tuple[str, ...]:
     told = [
         ""
         if made
-        else "Where we lose: channels of SMAP and MSL, most of whose columns are commands that are 0 or 1 (knn finds more); "
-        "single machines of SMD, whose long anomalies differ little from what is usual.",
+        else "Where we lose: a quarter of the channels of SMAP and MSL, where a single column of few values tells (knn, l2_norm); "
+        "single machines of SMD, whose long anomalies differ little from what is usual. A machine whose usual level moves for "
+        "good scores high from then on until it is trained anew: ranks among its own rows do not show that.",
         "Random scores have an event recall of their own: the longer anomalies are, the higher.",
         "The machines are made up: no figure here is one of ours to quote." if made else "",
     ]
@@ -166,20 +168,23 @@ def _speeds(*, quick: bool, progress: Progress) -> dict[str, float]:
     machine = made_machine(_N_MADE_QUICK if quick else _N_TIMED, seed=0)
     train, test = machine.matrices()
     runtime = train_ours(machine)
-    found = {}
+    at_least_s = _TIMED_S_QUICK if quick else _TIMED_S
     with threadpool_limits(1):
-        found[_OURS] = _rows_per_s(lambda: runtime.score_frame(machine.test), len(test))
-        for name, fit in {**BASELINES, **_TIMED}.items():
+        found = {_OURS: _rows_per_s(lambda: runtime.score_frame(machine.test), len(test), at_least_s)}
+        for name, fit in BASELINES.items():
             score = fit(train)
-            found[name] = _rows_per_s(lambda score=score: score(test), len(test))  # type: ignore[misc]  # bound early
+            found[name] = _rows_per_s(lambda score=score: score(test), len(test), at_least_s)  # type: ignore[misc]  # bound early
     return found
 
 
-def _rows_per_s(score: Callable[[], Scores], n_rows: int) -> float:
+def _rows_per_s(score: Callable[[], Scores], n_rows: int, at_least_s: float) -> float:
     score()
-    started = time.perf_counter()
-    score()
-    return n_rows / (time.perf_counter() - started)
+    took: list[float] = []
+    while sum(took) < at_least_s:
+        started = time.perf_counter()
+        score()
+        took.append(time.perf_counter() - started)
+    return n_rows / float(np.median(took))
 
 
 def _against_pca_error(rows: Sequence[Row]) -> tuple[Comparison, ...]:

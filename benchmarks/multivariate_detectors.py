@@ -15,7 +15,6 @@ from benchmarks.trained import trained_runtime
 from telltale.apps.eyenet import ANOMALY, APP
 from telltale.contract.estimator import Scores
 from telltale.models.score_runtime import ScoreRuntime
-from telltale.models.series.columns import ColumnsStream, fit_columns
 
 Matrix = NDArray[np.float64]
 Score = Callable[[Matrix], Scores]
@@ -163,12 +162,6 @@ def half_space_trees(train: Matrix) -> Score:
     return score
 
 
-def columns_stream(train: Matrix) -> Score:
-    """The candidate for the product's default: `models/series/columns.py`."""
-    stream = ColumnsStream(fit_columns(train))
-    return stream.score
-
-
 def _random(_train: Matrix) -> Score:
     return lambda rows: np.random.default_rng(_SEED).random(len(rows))
 
@@ -182,7 +175,6 @@ BASELINES: Mapping[str, Callable[[Matrix], Score]] = {
     "random": _random,
 }
 VARIANTS: Mapping[str, Callable[[Matrix], Score]] = {
-    "columns_stream": columns_stream,
     "pca_error_plain": plain_pca_error,
     "pca_error_as_published": pca_error_as_published,
 }

@@ -1,4 +1,4 @@
-"""Detectors of one series, row by row: ours, and plain ones. A score of a row looks at that row and those before it.
+"""Plain detectors of one series, row by row. A score of a row looks at that row and those before it.
 
 The isolation forest alone is fitted on all rows of the series, those after the scored one included: it has no way to begin.
 """
@@ -9,10 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.series_cases import Series
-from telltale.models.series.stream import Found, SeriesStream
+from benchmarks.series_cases import Floats, Series
 
-Floats = NDArray[np.float64]
 Detect = Callable[[Series], Floats]
 
 _SEED: Final = 0
@@ -25,28 +23,6 @@ _MOVING_ROWS: Final = 300
 _SPECTRAL_ROWS: Final = 256
 _SMOOTHED, _LOCAL, _DRAWN_ON = 3, 21, 5
 _ROWS_PER_STEP: Final = 2_048
-
-
-def stream_of(series: Series) -> list[Found]:
-    """What the product's stream finds of each row."""
-    stream = SeriesStream(series.interval_s)
-    times, values = series.times_s.tolist(), series.values.tolist()
-    return [stream.step(time_s, value) for time_s, value in zip(times, values, strict=True)]
-
-
-def news_of_ours(series: Series) -> Floats:
-    """What an alarm is raised on."""
-    return np.array([found.news for found in stream_of(series)])
-
-
-def deviation_of_ours(series: Series) -> Floats:
-    """How far out each row is."""
-    return np.array([found.deviation for found in stream_of(series)])
-
-
-def rarity_of_ours(series: Series) -> Floats:
-    """How rare that is among the rows before, in decades."""
-    return np.array([found.rarity for found in stream_of(series)])
 
 
 def null(series: Series) -> Floats:

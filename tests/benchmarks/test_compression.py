@@ -63,12 +63,13 @@ def test_files_are_cases_and_packed_ones_are_unpacked(tmp_path: Path) -> None:
 
 def test_made_files_cannot_be_packed_and_are_the_same_of_the_same_seed() -> None:
     files = dict(made_files(3))
+    others = dict(made_files(4))
 
     assert files == dict(made_files(3))
     for name, content in files.items():
         assert len(content) == 16 * BLOCK_BYTES
         assert len(lzma.compress(content, preset=0)) > 0.95 * len(content), name
-        assert content not in dict(made_files(4)).values()
+        assert content not in others.values()
 
 
 def test_blocks_of_this_machine_are_of_many_kinds() -> None:

@@ -6,11 +6,12 @@ import pytest
 from benchmarks.catalogue import BENCHMARKS, Asked, run
 from benchmarks.multivariate import pca_difference
 from benchmarks.multivariate_cases import read_machines
-from benchmarks.multivariate_detectors import BASELINES, VARIANTS, n_components, reconstruction_error
+from benchmarks.multivariate_detectors import BASELINES, VARIANTS, n_components, reconstruction_error, train_ours
 from benchmarks.multivariate_made import made_machine
 from benchmarks.results import check
 
 from telltale.contract.errors import NotFoundError, UsageError
+from telltale.evaluate.ranking import average_precision
 from telltale.telemetry.frames import LABEL
 
 
@@ -119,6 +120,36 @@ def test_some_direction_is_always_left_to_be_an_error() -> None:
 @pytest.mark.parametrize("name", [name for name in {**BASELINES, **VARIANTS} if name != "pca_error_as_published"])
 def test_a_baseline_sees_no_row_after_the_one_it_scores(name: str) -> None:
     train, test = made_machine(400, seed=0).matrices()
-    score = {**BASELINES, **VARIANTS}[name](train)
+    fit = {**BASELINES, **VARIANTS}[name]
 
-    assert np.allclose(score(test)[:200], score(test[:200]))
+    assert np.allclose(fit(train)(test)[:200], fit(train)(test[:200]))
+
+
+def test_ours_is_the_default_of_many_columns_and_sees_no_row_after_the_one_it_scores() -> None:
+    machine = made_machine(400, seed=0)
+    runtime = train_ours(machine)
+
+    assert runtime.manifest.estimator == "columns_stream"
+    assert np.allclose(runtime.score_frame(machine.test)[:200], runtime.score_frame(machine.test[:200]))
+
+
+def test_ours_goes_on_from_the_last_training_row() -> None:
+    machine = made_machine(400, seed=0)
+    runtime = train_ours(machine)
+    both = pl.concat([machine.train, machine.test])
+    fresh = runtime.scorer.fresh()  # type: ignore[attr-defined]  # it is one of a stream
+
+    followed = fresh.score(both.select(machine.columns).to_numpy(), np.full(both.height, np.nan))
+
+    assert np.allclose(runtime.score_frame(machine.test), followed[machine.train.height :])
+
+
+@pytest.mark.slow
+def test_on_real_servers_ours_finds_clearly_more_than_pca_error(data_folder: Path) -> None:
+    ours, baseline = [], []
+    for machine in read_machines(data_folder / "asd", None, progress=ignore)[:4]:
+        train, test = machine.matrices()
+        ours.append(average_precision(machine.labels, train_ours(machine).score_frame(machine.test)))
+        baseline.append(average_precision(machine.labels, BASELINES["pca_error"](train)(test)))
+
+    assert np.mean(ours) > np.mean(baseline) + 0.05

@@ -158,7 +158,10 @@ def test_feedback_from_a_file_labels_stored_events_for_training(
     [
         (["train", "nothing/anomaly"], "Known: eyenet, helios"),
         (["train", "helios/nothing"], "Known: anomaly"),
-        (["train", "helios/anomaly", "--estimator", "magic"], "Known: isolation_forest, robust_z"),
+        (
+            ["train", "helios/anomaly", "--estimator", "magic"],
+            "Known: columns_stream, isolation_forest, one_class_svm, patch_memory,",
+        ),
         (["train", "helios/anomaly", "--data", "missing.csv"], "missing.csv"),
         (["train", "helios/anomaly", "--days", "-1"], "days > 0"),
         (["train", "helios/anomaly", "--data", "x.csv", "--days", "7"], "exclude each other"),

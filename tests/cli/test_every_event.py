@@ -98,14 +98,14 @@ def test_a_row_that_lacks_a_value_or_has_a_wrong_one_costs_no_other_row(
 
 @pytest.mark.parametrize(("app", "task"), READ, ids=_event_name)
 def test_a_file_of_what_a_task_reads_is_answered_by_its_champion(
-    every_task: Path, in_home: Any, tmp_path: Path, app: App, task: Task
+    own_home: Path, in_home: Any, tmp_path: Path, app: App, task: Task
 ) -> None:
     address, event = f"{app.name}/{task.name}", app.event(task.event)
     file, n = file_of(event), rows_of(event)
     n = 2_000 if task.verification is not None else n  # somebody must have rows enough to be enrolled by
-    in_home(every_task, "simulate", f"{app.name}/{event.name}", "-o", file, "--rows", str(n), "--seed", "9")
+    in_home(own_home, "simulate", f"{app.name}/{event.name}", "-o", file, "--rows", str(n), "--seed", "9")
 
-    status, told = in_home(every_task, "score", address, "--data", file, "-o", "answers.csv")
+    status, told = in_home(own_home, "score", address, "--data", file, "-o", "answers.csv")
 
     assert (status, told["n"], told["n_quarantined"]) == (0, n, 0)
     answers = pl.read_csv("answers.csv")

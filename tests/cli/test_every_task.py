@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.cli.conftest import few_rows
 
 from telltale.cli import main
 from telltale.cli.example_bodies import example_body
@@ -183,7 +184,7 @@ def test_a_second_version_serves_until_it_is_rolled_back(
 ) -> None:
     address, body = f"{app.name}/{task.name}", _body(example_body(app, task))
     before = _served(server, app, task)
-    _, trained = telltale("train", address, "--estimator", quickest(task), "--seed", "3")
+    _, trained = telltale("train", address, "--estimator", quickest(task), "--seed", "3", *few_rows(task))
     number = trained["version"]
 
     telltale("promote", address, "--version", str(number), "--override", "--reason", "a test")

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
+from tests.cli.conftest import few_rows
 from tests.cli.damage import damage
 
 from telltale.cli.example_bodies import example_body
@@ -351,7 +352,7 @@ def test_a_champion_with_a_damaged_file_is_not_taken_up_and_the_one_before_goes_
     server: httpx.Client, telltale: Any, own_home: Path, quickest: Any, app: App, task: Task
 ) -> None:
     address = f"{app.name}/{task.name}"
-    number = telltale("train", address, "--estimator", quickest(task))[1]["version"]
+    number = telltale("train", address, "--estimator", quickest(task), *few_rows(task))[1]["version"]
     for file in (own_home / "artifacts" / app.name / task.name / str(number)).iterdir():
         damage(file, "torn")
 

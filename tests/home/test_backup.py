@@ -61,7 +61,7 @@ def test_the_commands_say_what_they_did(
     assert (made["n_bytes"], made["n_versions"], made["revisions"]) == (
         file.stat().st_size,
         2,
-        {"state": "0004", "events": "0006"},
+        {"state": "0004", "events": "0007"},
     )
     monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "restored"))
     assert main(["restore", str(file)]) == 0

@@ -39,7 +39,7 @@ def test_a_home_moves_to_postgresql_and_back_and_is_the_same(url: str, tmp_path:
     back = put_back(tmp_path / "postgresql.tar", tmp_path / "back").home
 
     assert sorted(path.name for path in there.iterdir()) == ["artifacts", "collected", "relay.db"]
-    assert (made.damaged, made.n_versions, made.revisions) == ([], 2, {"state": "0004", "events": "0006"})
+    assert (made.damaged, made.n_versions, made.revisions) == ([], 2, {"state": "0004", "events": "0007"})
     assert contents(back) == contents(home)
 
 

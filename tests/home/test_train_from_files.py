@@ -27,13 +27,21 @@ def plan_of(trained: TrainedVersion) -> Plan:
 
 
 def test_one_numeric_column_is_enough(home: Home, write_csv: WriteCsv, load_rows: LoadRows) -> None:
-    trained = home.train(TASK, data=write_csv("one.csv", load_rows(2_200)))
-
-    document = trained.as_document()
+    file = write_csv("one.csv", load_rows(2_200))
+    document = home.train(TASK, data=file, choices=TrainingChoices(estimator="isolation_forest")).as_document()
     assert document["columns"] == ["load"]
     assert (document["data_kind"], document["verdict"]) == ("file", "pass")
     assert document["n_train"] == 2_200 - 440 - 12
     assert scoring(home.load(TASK)[1]).answer_row((111.0,), 0.0).decision
+
+    # By default it is followed: an event is alarmed of once, and what comes again and again becomes usual.
+    metrics = home.train(TASK, data=file).as_document()["metrics"]
+    assert isinstance(metrics, dict)
+    (version,) = (one for one in home.registry.versions("helios", "anomaly") if one.number == 2)
+    assert version.estimator == "series_stream"
+    assert metrics["average_precision"] > 0.99
+    assert metrics["false_positive_rate"] < 0.01
+    assert scoring(home.load(TASK, "2")[1]).answer_row((140.0,), 4e9).decision
 
 
 @pytest.mark.slow
@@ -105,7 +113,7 @@ def test_files_that_cannot_be_trained_on_say_why(home: Home, write_csv: WriteCsv
         home.train(TASK, data=write_csv("some.csv", {"event_count": [1.0] * 200, "error_rate": [0.0] * 200}))
     with pytest.raises(NotEnoughDataError, match="telltale validate"):
         home.train(TASK, data=write_csv("out.csv", {name: [-1.0] * 200 for name in _five()}))
-    with pytest.raises(NotEnoughDataError, match="normal rows"):
+    with pytest.raises(NotEnoughDataError, match="3 rows"):
         home.train(TASK, data=write_csv("few.csv", {"load": [1.0, 2.0, 3.0]}))
 
 

@@ -38,7 +38,8 @@ def test_rows_side_by_side_show_an_order_of_rows_that_each_of_them_alone_does_no
     shuffled = fresh[np.random.default_rng(0).permutation(N_ROWS)]
 
     def share_odd(sequence: int) -> float:
-        parts = ESTIMATOR.fit(side_by_side(fitted, sequence), labels=None, parameters=ESTIMATOR.defaults, seed=0)
+        parameters = {**ESTIMATOR.defaults, "sequence": sequence}
+        parts = ESTIMATOR.fit(side_by_side(fitted, sequence), labels=None, parameters=parameters, seed=0)
         score = ESTIMATOR.load(parts).score
         usual = np.quantile(score(side_by_side(fresh, sequence)), 0.99)
         return float((score(side_by_side(shuffled, sequence)) > usual).mean())

@@ -32,7 +32,17 @@ from telltale.train.rows import hash_rows
 NOW = datetime(2024, 12, 1, tzinfo=UTC)
 GONE, STAYS = "person-0007", "person-00071"  # the one name begins the other
 VISIT = EventSchema(name="visit", columns=(Column(name="load"),), entity="user_id")
-TABLES = ("event", "prediction", "shadow", "feedback", "profile", "confidence", "quarantine", "idempotency")
+TABLES = (
+    "event",
+    "prediction",
+    "shadow",
+    "feedback",
+    "profile",
+    "confidence",
+    "stream_state",
+    "quarantine",
+    "idempotency",
+)
 
 
 @pytest.fixture
@@ -73,6 +83,9 @@ def _fill(folder: Folder, app: str, entity: str) -> None:
         tables.confidence: {
             "app": app, "task": "t", "entity": entity, "pattern": "0x1", "confidence": 5,
             "answer": json.dumps({"did": entity}), "at_us": 1,
+        },
+        tables.stream_state: {
+            "app": app, "task": "t", "version": 1, "entity": entity, "at_us": 1, "body": b"state",
         },
         tables.quarantine: {
             "app": app, "event": "visit", "source": "test", "line": 1, "reason": "load is missing",
@@ -122,7 +135,7 @@ def test_every_row_of_the_entity_goes_and_every_row_of_others_stays(folder: Fold
     done = forgotten(folder)
 
     assert done.removed == {
-        "event": 2, "prediction": 2, "shadow": 2, "feedback": 4, "profile": 2, "confidence": 2, "quarantine": 4,
+        "event": 2, "prediction": 2, "shadow": 2, "feedback": 4, "profile": 2, "confidence": 2, "stream_state": 2, "quarantine": 4,
         "idempotency": 2, "learned": 4,
     }  # fmt: skip
     assert done.is_done

@@ -7,7 +7,7 @@ from telltale.testing.cases import cases
 from telltale.testing.estimator_checks import ESTIMATOR_CHECKS, EstimatorCheck
 
 SCORING: dict[str, Estimator] = {
-    name: estimator_named(name) for name, one in estimators().items() if one.kind == "score"
+    name: estimator_named(name) for name, one in estimators().items() if one.kind == "score" and not one.traits.adapts
 }
 
 

@@ -28,7 +28,7 @@ def what_to_try(task: Task, manifest: Manifest, choices: TrainingChoices, *, is_
     told = [*_classes(manifest), _more(manifest.trained_on, is_by_rows=is_by_rows)]
     if manifest.kind in _SEARCHED and not (choices.grid_search or choices.n_trials):
         told.append("other parameters: --grid-search tries all of the model's grid, --tune 50 looks further")
-    others = [name for name in task.estimators if name != manifest.estimator]
+    others = [name for name in task.every_estimator if name != manifest.estimator]
     there = [name for name in others if not missing_modules(estimator_named(name))]
     if there:
         told.append(f"another model: --estimator {' or '.join(there[:3])}")

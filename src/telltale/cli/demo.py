@@ -75,7 +75,7 @@ def _train(home: Home, app: App, task: Task, *, quiet: bool) -> dict[str, object
     if not quiet:
         out.rule(f"[bold]{address}[/bold]: {app.title}", align="left")
     hindered = obstacles(task)
-    if len(hindered) == len(task.estimators):
+    if len(hindered) == len(task.every_estimator):
         why = "; ".join(f"{name} {what}" for name, what in hindered.items())
         if not quiet:
             say(f"Left out: {why}. With {install_command(estimator_named(task.estimators[0]))} it is shown too.")

@@ -23,11 +23,13 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
         rows: values in the order of the version's columns, each row of the same length; None is a missing value.
         times: event times in epoch seconds (UTC), one per row.
         entity: whose rows they are, or None.
+        is_stored: they are rows of the event store: what a version that adapts has learned of the rows before them counts.
     """
 
     rows: Sequence[Sequence[RowValue]]
     times: Sequence[float]
     entity: str | None = None
+    is_stored: bool = False
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

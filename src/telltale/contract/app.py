@@ -1,6 +1,6 @@
 """An app as a value: what it decides, on which events, and how rows of it can be made up."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -80,6 +80,7 @@ class Task:
         kind: picks how it is trained, its metrics and its conformance checks.
         event: the event it reads.
         estimators: names of the models it may use; the first that can be trained here and now is the default.
+        other_estimators: the same where rows have other columns than the event declares; () for `estimators`.
         targets: what the gate asks of a version.
         minimum_rows: fewer stored rows than this, and `train` simulates instead (and says so).
         schedule: when `telltale work` retrains it: a cron expression (UTC), or an interval such as "every 6h"; "" for
@@ -113,6 +114,7 @@ class Task:
     targets: tuple[Target, ...]
     minimum_rows: int
     schedule: str
+    other_estimators: tuple[str, ...] = ()
     derive_plan: PlanDeriver | None = None
     split: Split = field(default_factory=LastShare)
     false_alarms_per_day: float = 2.0
@@ -134,6 +136,15 @@ class Task:
     beforehand: Callable[[], pl.DataFrame] | None = None
     answer_changes_outcome: bool = False
     retraining: RetrainingRules = RetrainingRules()
+
+    @property
+    def every_estimator(self) -> tuple[str, ...]:
+        """All that it may use, whatever the columns."""
+        return tuple(dict.fromkeys((*self.estimators, *self.other_estimators)))
+
+    def estimators_for(self, columns: Iterable[str], declared: Iterable[str]) -> tuple[str, ...]:
+        """Those among which the default is, for rows of these columns where the event declares others, or the same."""
+        return self.other_estimators if self.other_estimators and set(columns) != set(declared) else self.estimators
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from telltale.evaluate.kind_plots import METRICS_CAPTION, METRICS_PLOT
 from telltale.evaluate.plots import CAPTIONS
 from telltale.evaluate.report_style import STYLE
 from telltale.evaluate.segment_plot import SEGMENTS_CAPTION, SEGMENTS_PLOT
+from telltale.evaluate.timeline_plot import TIMELINE_CAPTION, TIMELINE_PLOT
 from telltale.evaluate.wording import (
     MARKS,
     MET_WORDS,
@@ -32,6 +33,7 @@ _KIND_CAPTIONS = {
     METRICS_PLOT: METRICS_CAPTION,
     SEGMENTS_PLOT: SEGMENTS_CAPTION,
     FORECAST_PLOT: FORECAST_CAPTION,
+    TIMELINE_PLOT: TIMELINE_CAPTION,
 }
 _FOOTNOTE = (
     "Intervals are 95 % and take rows as independent; rows of one incident are not, "

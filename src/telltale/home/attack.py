@@ -19,7 +19,7 @@ from telltale.models.runtimes import score_runtime
 from telltale.models.score_runtime import ScoreRuntime
 from telltale.telemetry.frames import ENTITY, LABEL
 from telltale.train.fitted import TrainingChoices
-from telltale.train.score import reach_s
+from telltale.train.operating_point import reach_s
 from telltale.train.sources import TEST_DAYS_LATER, TEST_SEED, check_simulated, rows_simulated
 from telltale.train.version import train_version
 

@@ -8,12 +8,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from telltale.contract.app import Task
+from telltale.contract.estimator import Scores
+from telltale.features.frame import epoch_s
 from telltale.home.evaluation import Evaluation, as_document, write_answers
 from telltale.models.forecast_runtime import ForecastRuntime
 from telltale.models.runtimes import LoadedRuntime
 from telltale.models.score_runtime import ScoreRuntime
 from telltale.models.segment_runtime import SegmentRuntime
+from telltale.models.stream_runtime import StreamRuntime, runs_of
 from telltale.models.verify_runtime import VerifyRuntime
+from telltale.telemetry.frames import TIME
 from telltale.train.prepared import labels_of
 
 # Every feature is shuffled and all rows are scored again: more of them take longer and move a bar by less than chance does.
@@ -80,7 +84,8 @@ def _pictures(evaluation: Evaluation, task: Task, runtime: LoadedRuntime, direct
     labels = labels_of(evaluation.frame)
     scores = evaluation.answers["score"].to_numpy()
     known = None if labels is None else labels >= 0
-    return write_plots(
+    drawn = _timeline(runtime, evaluation.frame, scores, labels, directory)
+    return drawn | write_plots(
         directory,
         labels=None if labels is None or known is None else labels[known],
         scores=scores if known is None else scores[known],
@@ -88,6 +93,29 @@ def _pictures(evaluation: Evaluation, task: Task, runtime: LoadedRuntime, direct
         targets=task.targets,
         importance=_importance(runtime, evaluation.frame, labels),
     )
+
+
+def _timeline(
+    runtime: ScoreRuntime, frame: pl.DataFrame, scores: Scores, labels: NDArray[np.int8] | None, directory: Path
+) -> dict[str, Path]:
+    """Of a version whose rows follow each other: those of the entity that most is decided of."""
+    if not isinstance(runtime, StreamRuntime) or frame[TIME].null_count():
+        return {}
+    from telltale.evaluate.timeline_plot import Timeline, write_timeline
+
+    runs = [*runs_of(frame)]
+    name, first, end = max(
+        runs, key=lambda run: (int((scores[run[1] : run[2]] >= runtime.threshold).sum()), run[2] - run[1])
+    )
+    own = frame[first:end]
+    shown = Timeline(
+        name=name,
+        times_s=epoch_s(own).to_numpy(),
+        columns={column: own[column].to_numpy() for column in runtime.columns},
+        scores=scores[first:end],
+        labels=None if labels is None else labels[first:end],
+    )
+    return write_timeline(directory, shown, threshold=runtime.threshold)
 
 
 def _forecast_pictures(
@@ -141,8 +169,10 @@ def _verification_pictures(
 def _importance(runtime: ScoreRuntime, frame: pl.DataFrame, labels: NDArray[np.int8] | None) -> dict[str, float] | None:
     from telltale.evaluate.importance import permutation_importance
 
-    if labels is None or not (labels == 1).any() or not (labels == 0).any() or runtime.plan.sequence > 1:
-        return None  # a feature of several rows is no one column to permute
+    if labels is None or not (labels == 1).any() or not (labels == 0).any():
+        return None
+    if runtime.plan.sequence > 1 or isinstance(runtime, StreamRuntime):
+        return None  # what several rows make together is no one column to permute
     rng = np.random.default_rng(0)
     known = np.flatnonzero(labels >= 0)
     if len(known) > _IMPORTANCE_ROWS:

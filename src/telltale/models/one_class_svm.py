@@ -16,6 +16,7 @@ from telltale.models.graph_scorer import GraphScorer
 from telltale.models.outliers.graph import add_squash
 from telltale.models.outliers.squash import Scale, scale_of, squash
 from telltale.models.row_graph import RowGraph
+from telltale.models.subsequence.windows import lateness
 
 _LEAST_ROWS: Final = 20
 
@@ -26,7 +27,7 @@ class OneClassSvm:
 
     That is in the order of the decision function's, turned round, and goes on where the kernel itself has long been zero, so
     that of two rows far out the further one scores higher. Rows labelled positive are left out; of the others a sample of
-    `max_rows` is fitted on, since the fit takes their square.
+    `max_rows` is fitted on, since the fit takes their square. Of the rows of a window side by side, late ones count more.
 
     Not for: normal rows of very uneven density: one width of the kernel serves all of them.
 
@@ -38,7 +39,7 @@ class OneClassSvm:
     name = "one_class_svm"
     kind: Kind = "score"
     traits = Traits()
-    defaults: Mapping[str, Parameter] = {"nu": 0.05, "width": 1.0, "max_rows": 2_000}
+    defaults: Mapping[str, Parameter] = {"nu": 0.05, "width": 1.0, "max_rows": 2_000, "sequence": 1}
     search_space: Mapping[str, Choice] = {
         "nu": Choice(kind="float", low=0.01, high=0.2, log=True),
         "width": Choice(kind="float", low=0.3, high=3.0, log=True),
@@ -70,7 +71,9 @@ class OneClassSvm:
         scale = scale_of(normal)
         most = int(parameters["max_rows"])
         chosen = np.random.default_rng(seed).permutation(len(normal))[:most]
-        rows = squash(normal[np.sort(chosen)], scale).astype(np.float64)
+        sequence = int(parameters["sequence"])
+        weight = np.sqrt(lateness(sequence)).repeat(features.shape[1] // sequence)
+        rows = squash(normal[np.sort(chosen)], scale).astype(np.float64) * weight
         # Two rows drawn lie twice the sum of variances apart, squared.
         apart = max(2.0 * float(rows.var(axis=0).sum()), 1e-6)
         gamma = 1.0 / (apart * float(parameters["width"]) ** 2)
@@ -78,21 +81,29 @@ class OneClassSvm:
             model = OneClassSVM(nu=float(parameters["nu"]), gamma=gamma).fit(rows)
         vectors = np.asarray(model.support_vectors_, dtype=np.float64)
         weights = np.asarray(model.dual_coef_[0], dtype=np.float64)
-        return Parts(onnx=_graph(scale, vectors, np.log(weights / weights.sum()), gamma))
+        return Parts(onnx=_graph(scale, vectors, np.log(weights / weights.sum()), gamma, weight))
 
     def load(self, parts: Parts) -> GraphScorer:
         """A scorer that needs ONNX Runtime alone."""
         return GraphScorer(parts, where=self.name)
 
 
-def _graph(scale: Scale, vectors: NDArray[np.float64], log_weights: NDArray[np.float64], gamma: float) -> bytes:
-    """`features` of the shape (n, k) in, `score` of the shape (n, 1) out.
+def _graph(
+    scale: Scale,
+    vectors: NDArray[np.float64],
+    log_weights: NDArray[np.float64],
+    gamma: float,
+    weight: NDArray[np.float64],
+) -> bytes:
+    """`features` of the shape (n, k) in, `score` of the shape (n, 1) out; `weight` is what each squashed column is times.
 
     The exponent of each vector is `log_weight - gamma (|x|^2 - 2 x v + |v|^2)`; |x|^2 is taken out of the sum.
     """
     graph = RowGraph()
     add, keep = graph.add, graph.keep
     squashed = add_squash(graph, scale)
+    if (weight != 1.0).any():
+        squashed = add("Mul", [squashed, keep("weight", weight)], "weighed")
     axis = keep("last_axis", [1], np.int64)
     along = add("MatMul", [squashed, keep("vectors", 2.0 * gamma * vectors.T)], "along")
     fixed = keep("fixed", log_weights - gamma * (vectors**2).sum(axis=1))

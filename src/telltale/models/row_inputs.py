@@ -77,14 +77,14 @@ class RowInputs:
         """Whether the plan has tables for entities by themselves, and none for this one; "" is no entity."""
         return bool(self._known) and entity not in self._known and entity != ""
 
-    def checked(self, item: Input) -> Window:
-        """The rows that matter, their times and entity. Raises SchemaError."""
+    def checked(self, item: Input, *, whole: bool = False) -> Window:
+        """The rows that matter to the plan, or all with `whole`, their times and entity. Raises SchemaError."""
         n = len(self.columns)
         if not item.rows or len(item.rows) != len(item.times):
             raise SchemaError(
                 f"{len(item.rows)} rows and {len(item.times)} times", where="rows", mend="Give one time per row."
             )
-        rows = item.rows[-(self.history + 1) :]
+        rows = item.rows if whole else item.rows[-(self.history + 1) :]
         times = item.times[-len(rows) :]
         for place, row in enumerate(rows):
             if len(row) != n:
@@ -132,7 +132,7 @@ class RowInputs:
 
     def run(self, frame: pl.DataFrame, *, alone: bool = False, names: Collection[str] | None = None) -> pl.DataFrame:
         """Every column of the plan, or of `names` and what they rest on, row for row with a checked frame. Raises SchemaError."""
-        self._check_frame(frame)
+        self.check_frame(frame)
         plan = self.plan if names is None else replace(self.plan, steps=steps_for(self.plan.steps, names))
         return run_plan(plan, frame, alone=alone)
 
@@ -141,7 +141,7 @@ class RowInputs:
 
         With `alone` each row is as if none stood before it, and any order will do.
         """
-        self._check_frame(frame)
+        self.check_frame(frame)
         return feature_matrix(self.plan, frame, alone=alone)
 
     def last(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Features, list[int]]:
@@ -150,7 +150,7 @@ class RowInputs:
         Raises:
             SchemaError: as `matrix`.
         """
-        self._check_frame(frame)
+        self.check_frame(frame)
         counts: list[int] = frame[ENTITY].rle().struct.field("len").to_list()
         return *run_plan_on_last(self.plan, frame, self._tables), counts
 
@@ -165,7 +165,8 @@ class RowInputs:
         }
         return values, pl.DataFrame(data)
 
-    def _check_frame(self, frame: pl.DataFrame) -> None:
+    def check_frame(self, frame: pl.DataFrame) -> None:
+        """Raise SchemaError where a frame does not hold what checked rows do."""
         missing = {ENTITY, TIME, *self.columns} - set(frame.columns)
         if missing:
             raise SchemaError.missing(missing, frame.columns, where="rows")

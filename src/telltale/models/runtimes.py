@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from telltale.contract.errors import BundleError, UsageError
 from telltale.contract.kinds import SCORING_KINDS
 from telltale.models.bundle import Bundle, load_bundle
+from telltale.models.estimators import bundled_estimator
 from telltale.models.score_runtime import ScoreRuntime
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ def runtime_of(bundle: Bundle, *, threshold: float | None = None) -> LoadedRunti
         raise UsageError(f"a task of kind {kind} has no threshold", where="threshold", mend="Leave it out.")
     match kind:
         case "score":
+            if bundled_estimator(bundle.manifest).traits.adapts:
+                from telltale.models.stream_runtime import StreamRuntime
+
+                return StreamRuntime(bundle, threshold=threshold)
             return ScoreRuntime(bundle, threshold=threshold)
         case "choose":
             from telltale.models.choose_runtime import ChooseRuntime

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import final
 
 import numpy as np
 import polars as pl
@@ -19,9 +18,10 @@ from telltale.models.row_inputs import RowInputs, Tail, Window
 from telltale.telemetry.frames import ENTITY
 
 
-@final
 class ScoreRuntime:
     """Scores rows, windows and frames of one version. Safe to use from several threads: it remembers nothing.
+
+    `StreamRuntime` is one whose model adapts.
 
     Args:
         bundle: a loaded bundle.
@@ -41,6 +41,9 @@ class ScoreRuntime:
                 mend="Train the version again.",
             )
         self.threshold: float = given
+        self._load(bundle)
+
+    def _load(self, bundle: Bundle) -> None:
         estimator: Estimator = bundled_estimator(bundle.manifest)
         self._scorer = estimator.load(bundle.parts)
 
@@ -138,23 +141,7 @@ class ScoreRuntime:
         """
         ends, features, counts = self._inputs.last(frame)
         scores: list[float] = self._scorer.score(features).tolist() if len(features) else []
-        entities: list[str] = ends[ENTITY].to_list()
-        flagged = [entity for entity, score in zip(entities, scores, strict=True) if score >= self.threshold]
-        told: dict[str, tuple[Reason, ...]] = {}
-        if flagged:
-            theirs = frame.filter(pl.col(ENTITY).is_in(flagged))
-            told = dict(zip(flagged, self.explain_frame(theirs, last_rows(theirs)[0].tolist()), strict=True))
-        return [
-            ScoreAnswer(
-                score=score,
-                decision=score >= self.threshold,
-                threshold=self.threshold,
-                context=self._inputs.context(n_rows),
-                reasons=told.get(entity, ()),
-                entity_is_new=self._inputs.is_new(entity),
-            )
-            for entity, score, n_rows in zip(entities, scores, counts, strict=True)
-        ]
+        return self._told(frame, last_rows(frame)[0].tolist(), ends[ENTITY].to_list(), scores, counts)
 
     def answer_at(self, frame: pl.DataFrame, places: list[int]) -> list[ScoreAnswer]:
         """One answer for each of some rows of a checked frame, by their positions; the rows before one are its history.
@@ -168,22 +155,39 @@ class ScoreRuntime:
         """
         features = self._inputs.matrix(frame)[places]
         scores: list[float] = self._scorer.score(features).tolist() if len(features) else []
-        flagged = [place for place, score in zip(places, scores, strict=True) if score >= self.threshold]
-        told = dict(zip(flagged, self.explain_frame(frame, flagged), strict=True)) if flagged else {}
-        entities: list[str] = frame[ENTITY].gather(places).to_list()
         last, first = last_rows(frame)
         n_before = np.arange(len(frame)) - np.repeat(first, last + 1 - first)
+        counts: list[int] = (n_before[places] + 1).tolist()
+        return self._told(frame, places, frame[ENTITY].gather(places).to_list(), scores, counts)
+
+    def _told(
+        self,
+        frame: pl.DataFrame,
+        places: Sequence[int],
+        entities: Sequence[str],
+        scores: Sequence[float],
+        counts: Sequence[int],
+    ) -> list[ScoreAnswer]:
+        """Scores as answers: a decision of yes brings its reasons; `counts` are the rows of each one's window."""
+        flagged = [place for place, score in zip(places, scores, strict=True) if score >= self.threshold]
+        told = dict(zip(flagged, self._explain(frame, flagged), strict=True)) if flagged else {}
         return [
             ScoreAnswer(
                 score=score,
                 decision=score >= self.threshold,
                 threshold=self.threshold,
-                context=self._inputs.context(n + 1),
+                context=self._inputs.context(n_rows),
                 reasons=told.get(place, ()),
                 entity_is_new=self._inputs.is_new(entity),
             )
-            for place, entity, score, n in zip(places, entities, scores, n_before[places].tolist(), strict=True)
+            for place, entity, score, n_rows in zip(places, entities, scores, counts, strict=True)
         ]
+
+    def _explain(self, frame: pl.DataFrame, places: list[int]) -> list[tuple[Reason, ...]]:
+        """Reasons for some rows: of a fleet few are flagged, and the plan is run on the rows of those entities alone."""
+        is_theirs = frame[ENTITY].is_in(frame[ENTITY].gather(places).unique().implode())
+        moved = is_theirs.cum_sum().gather(places) - 1
+        return self.explain_frame(frame.filter(is_theirs), moved.to_list())
 
     def explain_frame(self, frame: pl.DataFrame, rows: Sequence[int]) -> list[tuple[Reason, ...]]:
         """Reasons for some rows of a checked frame, sorted by entity and time, by their positions."""

@@ -17,8 +17,9 @@ from telltale.models.residual.plane import fit_plane
 class WindowResidual:
     """Score: mean size of what principal components leave of a row, 0.8 or so for normal rows, without upper bound.
 
-    Each column's error counts in units of its own usual error. Where a plan hands
-    over the rows of a window side by side, what follows what is among the things that components tell.
+    Each column's error counts in units of its own usual error. Where a plan hands over the rows of a window side by side, what
+    follows what is among the things that components tell, and the error of a row counts half as much as that of the next one:
+    evenly counted, a score stays high for a whole window after an event.
 
     Not for: anomalies that are a matter of one column being high while all others go along as they usually do.
 
@@ -51,7 +52,8 @@ class WindowResidual:
         """
         del seed
         normal = features if labels is None else features[labels != 1]
-        return Parts(onnx=write_graph(fit_plane(normal, explained=float(parameters["explained"]))))
+        plane = fit_plane(normal, explained=float(parameters["explained"]))
+        return Parts(onnx=write_graph(plane, sequence=int(parameters["sequence"])))
 
     def load(self, parts: Parts) -> GraphScorer:
         """A scorer that needs ONNX Runtime alone."""

@@ -18,6 +18,7 @@ from telltale.contract.answer import Answer, CheckedRow, Input, QueryRuntime, Ro
 from telltale.contract.app import Task
 from telltale.contract.kinds import LEARNING_KINDS
 from telltale.models.runtimes import LoadedRuntime
+from telltale.models.stream_runtime import StreamRuntime
 from telltale.monitor.logged_answers import LoggedAnswer, read_logged, stored_window
 from telltale.storage.database import Database
 
@@ -29,6 +30,7 @@ _SENT_WHOLE: Final = "the window was sent with the request, and is not stored"
 _CAME_LATER: Final = "rows of the window were stored later, or are gone"
 _PROFILE: Final = "the profile it was compared with is not logged, and may have moved on"
 _LEARNED: Final = "the version went on learning, and what it knew then is not kept"
+_ADAPTED: Final = "the version adapts with every row, and what it knew then is not kept"
 _OTHER_COLUMNS: Final = "what is logged lacks columns of the version"
 
 
@@ -149,6 +151,9 @@ def _answered(at_work: _Replayed, part: Sequence[LoggedAnswer]) -> Iterator[tupl
         asks: QueryRuntime = at_work.runtime  # type: ignore[assignment]  # the kind says so
         queries = [msgspec.convert(logged.asked, asks.query) for logged in part]
         yield from zip(part, asks.ask(queries), strict=True)
+        return
+    if isinstance(at_work.runtime, StreamRuntime):
+        yield from ((logged, _ADAPTED) for logged in part)
         return
     answers: RowRuntime = at_work.runtime  # type: ignore[assignment]  # likewise
     rows = []

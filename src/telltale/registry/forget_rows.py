@@ -19,6 +19,7 @@ PLACES: Final = {
     "feedback": "task",
     "profile": "task",
     "confidence": "task",
+    "stream_state": "task",
 }
 # From one value of an indexed column to the next, so that no table is read from end to end while others wait to write.
 _VALUES: Final = """

@@ -9,6 +9,8 @@ from telltale.retrain.duties import Duty
 from telltale.retrain.learning import EVERY_S as LEARNING_EVERY_S
 from telltale.retrain.learning import learn
 from telltale.retrain.release.controller import EVERY_S, control_releases
+from telltale.retrain.streams import EVERY_S as STREAMS_EVERY_S
+from telltale.retrain.streams import follow_streams
 from telltale.retrain.triggers import ask_for_retraining
 from telltale.retrain.weekly_report import report_weekly
 
@@ -23,5 +25,6 @@ DUTIES: Final[tuple[Duty, ...]] = (
     Duty(name="replay", every_s=3_600.0, do=replay_sample),
     Duty(name="retraining", every_s=60.0, do=ask_for_retraining),
     Duty(name="learning", every_s=LEARNING_EVERY_S, do=learn, is_urgent=True),
+    Duty(name="streams", every_s=STREAMS_EVERY_S, do=follow_streams),
     Duty(name="weekly_report", every_s=3_600.0, do=report_weekly),
 )

@@ -181,6 +181,17 @@ confidence = Table(
     Column("at_us", BigInteger, nullable=False),
 )
 
+stream_state = Table(
+    "stream_state",
+    EVENTS,
+    Column("app", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("version", WHOLE, primary_key=True, autoincrement=False),
+    Column("entity", Text, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
 learned = Table(
     "learned",
     EVENTS,

@@ -22,6 +22,7 @@ from telltale.storage.event_tables import (
     quarantine,
     service_minute,
     shadow,
+    stream_state,
 )
 from telltale.storage.state_tables import (
     STATE,
@@ -73,6 +74,7 @@ __all__ = [
     "service_minute",
     "shadow",
     "slot",
+    "stream_state",
     "version",
 ]
 

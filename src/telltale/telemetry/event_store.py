@@ -27,6 +27,10 @@ WINDOW_QUERY: Final = """
 SELECT at_us, "values" FROM event
 WHERE app = ? AND event = ? AND entity = ? AND (at_us, "key") <= (?, ?) ORDER BY at_us DESC, "key" DESC LIMIT ?
 """
+BETWEEN_QUERY: Final = """
+SELECT at_us, "values" FROM event
+WHERE app = ? AND event = ? AND entity = ? AND at_us > ? AND at_us < ? ORDER BY at_us DESC, "key" DESC LIMIT ?
+"""
 _decode_values = msgspec.json.Decoder(dict[str, Value]).decode
 
 
@@ -122,6 +126,13 @@ class EventStore:
         """
         until_us = _FOREVER_US if until is None else to_us(until)
         rows = self._events.fetch(WINDOW_QUERY, (app, event, entity, until_us, key, n))
+        return [StoredRow(time_s=at_us / 1e6, values=_decode_values(values)) for at_us, values in reversed(rows)]
+
+    def between(
+        self, app: str, event: str, entity: str, *, after_us: int, before_us: int, limit: int
+    ) -> list[StoredRow]:
+        """The rows of an entity between two moments, both left out, oldest first; the newest ones where they are more."""
+        rows = self._events.fetch(BETWEEN_QUERY, (app, event, entity, after_us, before_us, limit))
         return [StoredRow(time_s=at_us / 1e6, values=_decode_values(values)) for at_us, values in reversed(rows)]
 
     def count(self, app: str, event: str) -> int:

@@ -28,7 +28,7 @@ from telltale.retrain.cron import next_slot
 from telltale.telemetry.frames import LABEL
 from telltale.telemetry.raw_rows import rows_from_objects
 from telltale.telemetry.validate import check_rows
-from telltale.testing.processes import in_another_process
+from telltale.testing.processes import in_the_other_process
 from telltale.testing.refusals import assert_refused
 from telltale.testing.samples import known_labels, sample_rows
 from telltale.train.sources import check_simulated, simulated
@@ -61,7 +61,7 @@ def check_tasks_name_what_there_is(app: App) -> None:
     names = {event.name for event in app.events}
     for task in app.tasks:
         assert task.event in names, f"{task.name} reads {task.event}, which {app.name} does not have"
-        for name in task.estimators:
+        for name in task.every_estimator:
             kind = estimator_named(name).kind
             assert kind == task.kind, f"{task.name} is of kind {task.kind}, its estimator {name} of {kind}"
         if task.kind == "score":
@@ -89,7 +89,7 @@ def check_simulator_is_seeded(app: App) -> None:
         rows = _simulate(app, event.name, seed=5)
 
         assert _simulate(app, event.name, seed=5).equals(rows), f"{event.name}: the same seed gave other rows"
-        other = in_another_process(_simulate, app, event.name, seed=5)
+        other = in_the_other_process(_simulate, app, event.name, seed=5)
         assert other.equals(rows), f"{event.name}: another process gave other rows"
         assert not _simulate(app, event.name, seed=6).equals(rows), f"{event.name}: another seed gave the same rows"
 

@@ -15,7 +15,7 @@ from telltale.contract.errors import BundleError
 from telltale.models.bundle import MANIFEST, hash_bundle, load_bundle, save_bundle
 from telltale.models.manifest import FORMAT
 from telltale.models.runtimes import load_runtime
-from telltale.testing.processes import in_another_process
+from telltale.testing.processes import in_the_other_process
 from telltale.testing.refusals import assert_refused
 from telltale.testing.trained_task import TrainedTask, train_sample
 
@@ -93,7 +93,7 @@ def check_self_test_notices_a_model_of_other_features(subject: TrainedTask) -> N
 def check_same_seed_same_bundle_in_another_process(subject: TrainedTask) -> None:
     """Trained in another process with the same seed and rows, the bundle has the same SHA-256."""
     with tempfile.TemporaryDirectory() as name:
-        other = in_another_process(
+        other = in_the_other_process(
             train_sample, subject.app, subject.task, subject.estimator, Path(name) / "bundle", seed=0
         )
 

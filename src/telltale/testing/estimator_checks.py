@@ -16,7 +16,7 @@ from telltale.contract.errors import BundleError
 from telltale.contract.estimator import Choice, Estimator, Features, Parameter, Parts, Scorer
 from telltale.evaluate.ranking import auroc, average_precision
 from telltale.models.bundle import load_bundle, save_bundle
-from telltale.testing.processes import in_another_process
+from telltale.testing.processes import in_the_other_process
 from telltale.testing.quick_parameters import check_parameters
 from telltale.testing.refusals import assert_refused
 from telltale.testing.samples import N_FEATURES, last_value_scores, sample_features, sample_manifest
@@ -86,7 +86,7 @@ def check_same_seed_same_scores(estimator: Estimator) -> None:
 
 def check_same_seed_same_scores_in_another_process(estimator: Estimator) -> None:
     """Another process, with another hash seed, fits the same parts."""
-    assert in_another_process(parts_sha256, estimator, 3) == parts_sha256(estimator, 3), "another process differs"
+    assert in_the_other_process(parts_sha256, estimator, 3) == parts_sha256(estimator, 3), "another process differs"
 
 
 def check_stored_scores_are_the_same(estimator: Estimator) -> None:

@@ -1,6 +1,8 @@
 """Which model a version is trained with, when nobody says."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
@@ -14,6 +16,11 @@ from telltale.train.fitted import TrainingChoices
 # Fewer rows than this tell nothing of what is to come.
 LEAST_KNOWN = 50
 _EXTRAS = {"torch": "neural"}
+_FITS: Final[Mapping[str, Callable[[int], bool]]] = {
+    "any": lambda _n: True,
+    "one": lambda n: n == 1,
+    "several": lambda n: n > 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,36 +31,46 @@ class EstimatorChoice:
     passed_over: dict[str, str]
 
 
-def choose_estimator(task: Task, choices: TrainingChoices, frame: pl.DataFrame) -> EstimatorChoice:
+def choose_estimator(
+    task: Task, choices: TrainingChoices, frame: pl.DataFrame, *, columns: Sequence[str], declared: Sequence[str]
+) -> EstimatorChoice:
     """The estimator asked for, or the task's first that can be trained here on these rows.
+
+    Args:
+        task: whose.
+        choices: what a person asked for.
+        frame: checked training rows.
+        columns: their measured columns.
+        declared: those that the event declares.
 
     Raises:
         UsageError: it is not one of the task's, needs what is not installed or labels that are not there; or none fits.
     """
     if choices.estimator:
-        if choices.estimator not in task.estimators:
-            raise UsageError.not_one_of(choices.estimator, task.estimators, where=f"estimator of {task.name}")
+        if choices.estimator not in task.every_estimator:
+            raise UsageError.not_one_of(choices.estimator, task.every_estimator, where=f"estimator of {task.name}")
         estimator: AnyEstimator = estimator_named(choices.estimator)
-        why = _obstacle(estimator, task, frame)
+        why = _obstacle(estimator, task, frame, columns)
         if why:
             raise UsageError(f"{estimator.name} {why}", where=f"estimator of {task.name}", mend=_mend(estimator, why))
         return EstimatorChoice(estimator=estimator, passed_over={})
     passed_over: dict[str, str] = {}
-    for name in task.estimators:
+    names = task.estimators_for(columns, declared)
+    for name in names:
         estimator = estimator_named(name)
-        why = _obstacle(estimator, task, frame)
+        why = _obstacle(estimator, task, frame, columns)
         if not why:
             return EstimatorChoice(estimator=estimator, passed_over=passed_over)
         passed_over[name] = why
     told = "; ".join(f"{name} {why}" for name, why in passed_over.items())
-    last = estimator_named(task.estimators[-1])
+    last = estimator_named(names[-1])
     raise UsageError(told, where=f"estimator of {task.name}", mend=_mend(last, passed_over[last.name]))
 
 
 def obstacles(task: Task) -> dict[str, str]:
     """What keeps each estimator of a task from being trained here, whatever the rows; those without are left out."""
     found = {}
-    for name in task.estimators:
+    for name in task.every_estimator:
         missing = missing_modules(estimator_named(name))
         if missing:
             found[name] = f"needs {', '.join(missing)}"
@@ -84,7 +101,7 @@ def complete_parameters(estimator: AnyEstimator, choices: TrainingChoices) -> di
     return parameters
 
 
-def _obstacle(estimator: AnyEstimator, task: Task, frame: pl.DataFrame) -> str:
+def _obstacle(estimator: AnyEstimator, task: Task, frame: pl.DataFrame, columns: Sequence[str]) -> str:
     missing = missing_modules(estimator)
     if missing:
         return f"needs {', '.join(missing)}"
@@ -92,6 +109,8 @@ def _obstacle(estimator: AnyEstimator, task: Task, frame: pl.DataFrame) -> str:
         return "needs rows labelled 0 and rows labelled 1"
     if estimator.traits.needs_outcomes and not _tells_what_came_later(task, frame):
         return f"needs at least {LEAST_KNOWN} rows that say what came later"
+    if not _FITS[estimator.traits.columns](len(columns)):
+        return f"reads {estimator.traits.columns} column{'s' * (estimator.traits.columns != 'one')}; there are {len(columns)}"
     return ""
 
 

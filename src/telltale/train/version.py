@@ -18,9 +18,11 @@ from telltale.contract.split import LastOfEach
 from telltale.contract.verdict import Measured, Verdict
 from telltale.features.frame import arrange_features, run_plan
 from telltale.models.bundle import BundleFiles, load_bundle, save_bundle
+from telltale.models.estimators import estimator_named
 from telltale.models.manifest import DataKind, Manifest, Summary, TrainedOn
 from telltale.models.runtimes import LoadedRuntime, runtime_of
 from telltale.models.score_runtime import ScoreRuntime
+from telltale.models.stream_runtime import StreamRuntime
 from telltale.telemetry.frames import TIME, sort_checked
 from telltale.train.drift_reference import drift_reference
 from telltale.train.estimator_choice import choose_estimator, complete_parameters
@@ -77,9 +79,11 @@ def train_version(
         NotEnoughDataError: too few rows.
     """
     kind = training_of(task.kind)
-    chosen = choose_estimator(task, choices, rows.train)
+    declared = tuple(column.name for column in app.event(task.event).columns)
+    chosen = choose_estimator(task, choices, rows.train, columns=rows.columns, declared=declared)
     for name, why in chosen.passed_over.items():
-        tell(f"Not with {name}, which {why}: with {chosen.estimator.name}.")
+        if estimator_named(name).traits.columns == "any":  # that there are as many columns as there are is no news
+            tell(f"Not with {name}, which {why}: with {chosen.estimator.name}.")
     estimator = chosen.estimator
 
     parameters = complete_parameters(estimator, choices)
@@ -215,7 +219,9 @@ def _reference(runtime: LoadedRuntime, frame: pl.DataFrame) -> dict[str, Summary
     names = dict.fromkeys((*(name for name in plan.columns if name not in plan.text), *plan.features))
     found = {name: _summary(done[name].drop_nulls().to_numpy().astype(np.float64)) for name in names}
     found = {name: summary for name, summary in found.items() if summary.n}
-    if isinstance(runtime, ScoreRuntime):
+    if isinstance(runtime, StreamRuntime):
+        found["score"] = _summary(runtime.score_frame(frame))
+    elif isinstance(runtime, ScoreRuntime):
         found["score"] = _summary(runtime.score_features(arrange_features(plan, done)))
     return found
 

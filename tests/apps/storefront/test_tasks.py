@@ -1,7 +1,8 @@
 """What the documents promise of the shop's four tasks: thresholds, schedules, and bodies that are enough."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cache
 
 import pytest
 
@@ -23,21 +24,24 @@ SUNDAY_NIGHT = datetime(2024, 6, 30, 23, 30, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedRuntime]:
-    found = {}
-    for task in APP.tasks:
-        estimator = "theta" if task.kind == "forecast" else task.estimators[0]
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], LoadedRuntime]:
+    """A version of a task, trained when it is first asked for."""
+
+    @cache
+    def of(name: str) -> LoadedRuntime:
+        task = APP.task(name)
         directory = tmp_path_factory.mktemp(task.name)
         train_version(
             APP,
             task,
             rows_simulated(APP, task, Simulation()),
-            TrainingChoices(estimator=estimator),
+            TrainingChoices(estimator="theta" if task.kind == "forecast" else task.estimators[0]),
             directory=directory,
             progress=lambda *_: None,
         )
-        found[task.name] = load_runtime(Path(directory))
-    return found
+        return load_runtime(directory)
+
+    return of
 
 
 @pytest.mark.parametrize(
@@ -80,14 +84,14 @@ def test_everything_is_retrained_together_on_mondays() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["requests", "activity", "recommend", "trend"])
-def test_a_simulated_shop_passes_its_gate(trained: dict[str, LoadedRuntime], task: str) -> None:
-    verdict = trained[task].manifest.verdict
+def test_a_simulated_shop_passes_its_gate(trained: Callable[[str], LoadedRuntime], task: str) -> None:
+    verdict = trained(task).manifest.verdict
 
     assert verdict.outcome == "pass", verdict.targets
 
 
-def test_a_request_is_judged_by_three_numbers_alone(trained: dict[str, LoadedRuntime]) -> None:
-    runtime = trained["requests"]
+def test_a_request_is_judged_by_three_numbers_alone(trained: Callable[[str], LoadedRuntime]) -> None:
+    runtime = trained("requests")
     assert isinstance(runtime, ScoreRuntime)
 
     assert runtime.columns == ("response_time", "request_size", "error_count", "path", "query", "body")
@@ -99,8 +103,10 @@ def test_a_request_is_judged_by_three_numbers_alone(trained: dict[str, LoadedRun
     assert attack.reasons[0].metric == "error_count"
 
 
-def test_an_injection_is_found_by_its_text_alone_and_the_reason_names_it(trained: dict[str, LoadedRuntime]) -> None:
-    runtime = trained["requests"]
+def test_an_injection_is_found_by_its_text_alone_and_the_reason_names_it(
+    trained: Callable[[str], LoadedRuntime],
+) -> None:
+    runtime = trained("requests")
     assert isinstance(runtime, ScoreRuntime)
 
     usual = runtime.answer_row((0.1, 450.0, 0.0, "/search", "q=red+mug&page=1", None), 0.0)
@@ -111,8 +117,8 @@ def test_an_injection_is_found_by_its_text_alone_and_the_reason_names_it(trained
     assert "query_surprise" in {reason.metric for reason in attack.reasons}
 
 
-def test_a_customer_is_placed_by_four_counts_alone(trained: dict[str, LoadedRuntime]) -> None:
-    runtime = trained["activity"]
+def test_a_customer_is_placed_by_four_counts_alone(trained: Callable[[str], LoadedRuntime]) -> None:
+    runtime = trained("activity")
     assert isinstance(runtime, SegmentRuntime)
 
     assert runtime.columns == ("login_count", "purchase_count", "cart_count", "favorite_count")
@@ -121,8 +127,8 @@ def test_a_customer_is_placed_by_four_counts_alone(trained: dict[str, LoadedRunt
     assert "many purchases" in runtime.answer_row((20.0, 9.0, 12.0, 6.0), 0.0).name
 
 
-def test_a_customer_by_number_is_offered_as_many_items_as_asked_for(trained: dict[str, LoadedRuntime]) -> None:
-    runtime = trained["recommend"]
+def test_a_customer_by_number_is_offered_as_many_items_as_asked_for(trained: Callable[[str], LoadedRuntime]) -> None:
+    runtime = trained("recommend")
     assert isinstance(runtime, RankRuntime)
 
     answer = runtime.ask([RankQuery(entity="123", top_k=5)])[0]
@@ -132,8 +138,8 @@ def test_a_customer_by_number_is_offered_as_many_items_as_asked_for(trained: dic
     assert runtime.manifest.metrics["hit_rate_10_gain"] > 0.1  # type: ignore[operator]  # it was judged
 
 
-def test_a_month_of_sales_is_forecast(trained: dict[str, LoadedRuntime]) -> None:
-    runtime = trained["trend"]
+def test_a_month_of_sales_is_forecast(trained: Callable[[str], LoadedRuntime]) -> None:
+    runtime = trained("trend")
     assert isinstance(runtime, ForecastRuntime)
 
     answer = runtime.ask([ForecastQuery(entity="product-03")])[0]

@@ -112,12 +112,12 @@ def test_the_card_as_told_is_the_card_that_answers(runtime: SegmentRuntime, rows
 def test_without_known_outcomes_customers_are_divided_by_likeness(rows: TrainingRows) -> None:
     unknown = rows.train.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in OUTCOMES)
 
-    chosen = choose_estimator(USERS, TrainingChoices(), unknown)
+    chosen = choose_estimator(USERS, TrainingChoices(), unknown, columns=(), declared=())
 
     assert chosen.estimator.name == "kmeans"
     assert "what came later" in chosen.passed_over["value_points"]
     with pytest.raises(UsageError, match="came later"):
-        choose_estimator(USERS, TrainingChoices(estimator="value_points"), unknown)
+        choose_estimator(USERS, TrainingChoices(estimator="value_points"), unknown, columns=(), declared=())
 
 
 def test_a_shops_own_columns_count(rows: TrainingRows) -> None:

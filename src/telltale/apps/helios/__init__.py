@@ -16,6 +16,18 @@ ANOMALY: Final = Task(
     event="metrics",
     derive_plan=derive_plan,
     estimators=("isolation_forest", "robust_z"),
+    other_estimators=(
+        "series_stream",
+        "columns_stream",
+        "isolation_forest",
+        "window_ensemble",
+        "window_residual",
+        "window_kmeans",
+        "window_polynomial",
+        "patch_memory",
+        "one_class_svm",
+        "robust_z",
+    ),
     targets=(
         Target(metric="precision", op=">=", limit=0.95, goal=0.953),
         Target(metric="recall", op=">=", limit=0.85, goal=0.871),

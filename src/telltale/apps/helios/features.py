@@ -10,7 +10,7 @@ from telltale.features.generic import derive_generic
 NAMED = tuple(column.name for column in METRICS.columns)
 
 
-def derive_plan(frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1) -> Plan:  # noqa: ARG001 - no model of ours reads several rows
+def derive_plan(frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int = 1) -> Plan:
     """The twelve for the five named metrics; else distances and changes of whatever is there.
 
     Traffic, errors, median and tail latency and the tail's shape, each as its distance from the level of this hour of
@@ -19,7 +19,7 @@ def derive_plan(frame: pl.DataFrame, columns: tuple[str, ...], *, sequence: int 
     latency below its level is no incident; traffic below its level is.
     """
     if set(columns) != set(NAMED):
-        return derive_generic(frame, columns)
+        return derive_generic(frame, columns, sequence=sequence)
     draft = PlanDraft(frame, columns)
     tail_ratio = draft.ratio("tail_ratio", "p99_latency_ms", "p50_latency_ms")
     traffic = draft.deviation("event_count")

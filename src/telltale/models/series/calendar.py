@@ -1,12 +1,16 @@
-"""What a series is expected to be: its slow level, its usual value at this time of day, or at this hour of the week."""
+"""What a series is expected to be: its levels, its usual value at this time of day, or at this hour of the week."""
 
+from math import isfinite
 from typing import Final, NamedTuple, final
 
+from telltale.models.series.blend import Blend
+from telltale.models.series.interval import Interval
+from telltale.models.series.robust_level import RobustLevel
 from telltale.models.series.running_mean import RunningMean
 
 _DAY_S, _WEEK_S, _HOUR_S = 86_400.0, 604_800.0, 3_600.0
 _SLOT_S: Final = 300.0
-_SLOW_ROWS: Final = 300.0
+_SLOW_ROWS, _LONG_ROWS = 300.0, 3_000.0
 _ERROR_ROWS: Final = 500.0
 # A slot's value is a mean of about so many days or weeks.
 _DAYS, _WEEKS = 8, 4
@@ -15,77 +19,97 @@ _DAYS, _WEEKS = 8, 4
 _DAYS_BEFORE, _WEEK_BEFORE = 3.0 * _DAY_S, 9.0 * _DAY_S
 _LEAST_FORETOLD: Final = 50
 _LEAST_GAIN: Final = 1.1
-_CLIP: Final = 3.0  # mean deviations that a row may move the robust level by
-_LEAST_ROWS: Final = 20
 
 
 class Expected(NamedTuple):
     """How far a value is from what was expected, in its own unit; 0 for the first.
 
     Args:
-        from_calendar: from the best of slow level, time of day and hour of the week.
+        from_best: from the one of slow level, time of day and hour of the week that has erred least of late.
         from_level: from the slow level.
         from_robust_level: from one that no single row moves far.
+        from_long_level: from one of ten times as many rows.
+        from_blend: from a weighted sum of all but the robust level.
     """
 
-    from_calendar: float
+    from_best: float
     from_level: float
     from_robust_level: float
+    from_long_level: float
+    from_blend: float
 
 
 @final
 class Calendar:
-    """Three ways to foretell the next value, and how well each has done lately.
+    """Baselines that adapt, and how well each has foretold rows lately. Rows without times have levels alone."""
 
-    Args:
-        interval_s: the usual time between rows; None where rows have no times: then the slow level is all there is.
-    """
+    __slots__ = (
+        "_blend",
+        "_days",
+        "_errors",
+        "_foretold",
+        "_interval",
+        "_long",
+        "_n",
+        "_robust",
+        "_slow",
+        "_start",
+        "_weeks",
+    )
 
-    __slots__ = ("_days", "_errors", "_foretold", "_n", "_robust", "_slot_s", "_slow", "_start", "_week_rows", "_weeks")
-
-    def __init__(self, interval_s: float | None) -> None:
-        self._slot_s = max(_SLOT_S, interval_s or 0.0)
-        self._days: dict[int, list[float]] = {}  # of each slot: how often met, and its mean
-        self._weeks: dict[int, list[float]] = {}
-        self._week_rows = _WEEKS * max(1, round(_HOUR_S / interval_s)) if interval_s else 0
+    def __init__(self) -> None:
+        self._interval = Interval()
+        self._days = _Slots(int(_DAY_S / _SLOT_S))
+        self._weeks = _Slots(int(_WEEK_S / _HOUR_S))
         self._slow = RunningMean(_SLOW_ROWS)
         self._robust = RobustLevel(_SLOW_ROWS)
+        self._long = RobustLevel(_LONG_ROWS)
+        self._blend = Blend(3)
         self._errors = tuple(RunningMean(_ERROR_ROWS) for _ in range(3))
-        self._foretold = [0, 0, 0]
-        self._start: float | None = None
+        self._foretold = [0.0, 0.0, 0.0]
+        self._start = 0.0
         self._n = 0
 
-    def step(self, time_s: float | None, value: float) -> Expected:
-        """How far off the value is. It is learned."""
-        expected: list[float | None] = [self._slow.value, None, None]
-        if time_s is not None and self._week_rows:
-            self._start = time_s if self._start is None else self._start
-            day = self._days.setdefault(int(time_s % _DAY_S // self._slot_s), [0.0, 0.0])
-            week = self._weeks.setdefault(int(time_s % _WEEK_S // _HOUR_S), [0.0, 0.0])
-            if day[0] >= 2 and time_s - self._start >= _DAYS_BEFORE:
-                expected[1] = day[1]
-            if week[0] >= 1 and time_s - self._start >= _WEEK_BEFORE:
-                expected[2] = week[1]
-            _learn(day, value, most=_DAYS)
-            _learn(week, value, most=self._week_rows)
-        robust = self._robust.step(value)
-        if not self._n:
-            self._slow.add(value)
-            self._n = 1
-            return Expected(0.0, 0.0, 0.0)
+    def step(self, time_s: float, value: float) -> Expected:
+        """How far off the value is; NaN where the row has no time. It is learned."""
+        slow = self._slow.value if self._n else value
+        expected = (slow, *self._from_slots(time_s, value))
         best = self._best(expected)
-        found = Expected(value - best, value - self._slow.value, robust)
-        for way, foretold in enumerate(expected):
-            if foretold is not None:
-                self._errors[way].add(abs(value - foretold))
-                self._foretold[way] += 1
+        others = ((self._long.value if self._n else value), *expected[1:])
+        found = Expected(
+            from_best=value - best,
+            from_level=value - slow,
+            from_robust_level=self._robust.step(value),
+            from_long_level=self._long.step(value),
+            from_blend=self._blend.step(value - slow, [0.0 if one is None else one - slow for one in others]),
+        )
+        if self._n:
+            for way, foretold in enumerate(expected):
+                if foretold is not None:
+                    self._errors[way].add(abs(value - foretold))
+                    self._foretold[way] += 1.0
         self._slow.add(value)
         self._n += 1
         return found
 
-    def _best(self, expected: list[float | None]) -> float:
+    def _from_slots(self, time_s: float, value: float) -> tuple[float | None, float | None]:
+        """By time of day and hour of the week; None where that is not known yet. The slots learn the value."""
+        interval_s = self._interval.step(time_s)
+        if not interval_s or not isfinite(time_s):
+            return None, None
+        self._start = self._start or time_s
+        day = int(time_s % _DAY_S / max(_SLOT_S, interval_s))
+        hour = int(time_s % _WEEK_S / _HOUR_S)
+        for_long = time_s - self._start
+        of_day = self._days.mean[day] if self._days.met[day] >= 2 and for_long >= _DAYS_BEFORE else None
+        of_week = self._weeks.mean[hour] if self._weeks.met[hour] >= 1 and for_long >= _WEEK_BEFORE else None
+        self._days.learn(day, value, most=_DAYS)
+        self._weeks.learn(hour, value, most=_WEEKS * max(1, round(_HOUR_S / interval_s)))
+        return of_day, of_week
+
+    def _best(self, expected: tuple[float, float | None, float | None]) -> float:
         """Of what was foretold, that by the way with the smallest error; the slow level unless another one is better."""
-        best = self._slow.value
+        best = expected[0]
         least = self._errors[0].value if self._n > _LEAST_FORETOLD else 0.0
         for way in (1, 2):
             foretold, error = expected[way], self._errors[way].value * _LEAST_GAIN
@@ -95,27 +119,16 @@ class Calendar:
 
 
 @final
-class RobustLevel:
-    """A running mean of values of which none counts as further off than three mean deviations."""
+class _Slots:
+    """Of each slot of a cycle how often it was met, and the mean of its values, in which late ones weigh more."""
 
-    __slots__ = ("_deviation", "_level", "_n")
+    __slots__ = ("mean", "met")
 
-    def __init__(self, rows: float) -> None:
-        self._level = RunningMean(rows)
-        self._deviation = RunningMean(rows)
-        self._n = 0
+    def __init__(self, n_slots: int) -> None:
+        self.met = [0.0] * n_slots
+        self.mean = [0.0] * n_slots
 
-    def step(self, value: float) -> float:
-        """How far off the value is; 0 for the first. It is learned."""
-        apart = value - self._level.value if self._n else 0.0
-        most = _CLIP * self._deviation.value if self._n > _LEAST_ROWS else abs(apart)
-        moved = min(max(apart, -most), most)
-        self._level.add(self._level.value + moved if self._n else value)
-        self._deviation.add(abs(moved))
-        self._n += 1
-        return apart
-
-
-def _learn(slot: list[float], value: float, *, most: int) -> None:
-    slot[0] += 1.0
-    slot[1] += (value - slot[1]) / min(slot[0], most)
+    def learn(self, slot: int, value: float, *, most: int) -> None:
+        """Learn a value of a slot, as one of so many at most."""
+        self.met[slot] += 1.0
+        self.mean[slot] += (value - self.mean[slot]) / min(self.met[slot], most)

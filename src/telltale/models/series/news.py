@@ -1,4 +1,7 @@
-"""Whether a rare row is news: the first of its event, and of a kind of event that has not been told often."""
+"""Whether a rare row is news: the first of its event, and of a kind of event that has not been told often.
+
+After it there is a time in which rows of the same event are no news again (a refractory period).
+"""
 
 from math import log10
 from typing import Final, final
@@ -15,7 +18,7 @@ _LASTS: Final = 0.5
 _AS_RARE: Final = 0.2
 _SHARE: Final = 0.5  # of an event's rarity beside that of a row
 _PER_DECADE: Final = 20
-_BINS: Final = 30 * _PER_DECADE
+_BINS: Final = 10 * _PER_DECADE
 
 
 @final
@@ -25,7 +28,7 @@ class News:
     __slots__ = ("_counts", "_event", "_last", "_possible", "_row")
 
     def __init__(self) -> None:
-        self._counts = [0] * _BINS  # of past events, by their rarest row
+        self._counts = [0.0] * _BINS  # of past events, by their rarest row
         self._event = 0.0  # the rarest row of the event that lasts; 0 where there is none
         self._last = 0
         self._row = -1
@@ -39,7 +42,7 @@ class News:
         if rarity < _LEAST:
             return 0.0
         if self._event and self._row - self._last > silence:
-            self._counts[min(int(self._event * _PER_DECADE), _BINS - 1)] += 1
+            self._counts[min(int(self._event * _PER_DECADE), _BINS - 1)] += 1.0
             self._event = 0.0
         told = 0.0
         if not self._event or rarity > self._event + _RISE:

@@ -62,12 +62,14 @@ class Rarity:
         return min(drawn, counted) if above > 0.0 else drawn
 
     def _tail(self, size: float) -> tuple[float, float]:
-        """Where the so-many highest begin, and their mean, both in bins."""
+        """Where the so-many highest begin, and their mean, both in bins; a bin's figures lie evenly in it."""
         left, total, place = size, 0.0, self._top
         while True:
-            taken = min(self._counts[place], left)
-            total += taken * (place + 0.5)
+            count = self._counts[place]
+            taken = min(count, left)
+            start = place + 1.0 - (taken / count if count > 0.0 else 0.0)
+            total += taken * 0.5 * (start + place + 1.0)
             left -= taken
             if left <= 0.0 or place == 0:
-                return float(place), total / size
+                return start, total / size
             place -= 1

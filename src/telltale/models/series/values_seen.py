@@ -13,9 +13,10 @@ _MOST_VALUES: Final = 300
 _NEAR: Final = 0.02
 _MOVE: Final = 0.1
 # Where there is no room, the one met least gives way, all have been met a little less, and "near" is a little wider.
-_FADE, _WIDEN = 0.99, 1.005
+_FADE, _WIDEN, _MOST_NEAR = 0.99, 1.005, 1.0
 _DEVIATION_ROWS: Final = 2_000.0
 _LEAST_SHARE: Final = 1e-3  # of the largest value: a constant series has some deviation
+_ROUNDING: Final = 1e-6  # of the largest value of the series that these are made of: less is what a computer rounds off
 _LEAST_ROWS: Final = 50
 
 
@@ -37,10 +38,16 @@ class ValuesSeen:
         self._largest = 0.0
         self._n = 0
 
-    def step(self, value: float) -> float:
-        """The distance, >= 0; 0 for the first fifty. The value is learned."""
+    def step(self, value: float, *, largest: float) -> float:
+        """The distance, >= 0; 0 for the first fifty. The value is learned.
+
+        Args:
+            value: the value.
+            largest: of all values so far of the series that it was made of.
+        """
         self._largest = max(self._largest, abs(value))
-        unit = max(sqrt(self._deviation.value), _LEAST_SHARE * self._largest + 1e-9)
+        least = max(_LEAST_SHARE * self._largest, _ROUNDING * largest)
+        unit = max(sqrt(self._deviation.value), least) or 1.0
         distance = self._meet(value, unit)
         self._deviation.add((value - self._mean.value) ** 2 if self._n else 0.0)
         self._mean.add(value)
@@ -72,4 +79,4 @@ class ValuesSeen:
         least = self._met.index(min(self._met))
         del self._values[least], self._met[least]
         self._met = [met * _FADE for met in self._met]
-        self._near *= _WIDEN
+        self._near = min(self._near * _WIDEN, _MOST_NEAR)

@@ -30,4 +30,4 @@ def window_at(item: Input, at: ColumnsAt) -> Input:
     if at is None:
         return item
     rows = [tuple(row[place] for place in at) for row in item.rows]
-    return Input(rows=rows, times=item.times, entity=item.entity)
+    return Input(rows=rows, times=item.times, entity=item.entity, is_stored=item.is_stored)

@@ -15,8 +15,10 @@ from telltale.models.rank_runtime import RankRuntime
 from telltale.models.runtimes import LoadedRuntime
 from telltale.models.score_runtime import ScoreRuntime
 from telltale.models.segment_runtime import SegmentRuntime
+from telltale.models.stream_runtime import StreamRuntime
 from telltale.models.verify_runtime import FindProfile, VerifyRuntime
 from telltale.monitor.prediction_log import Record, ServedVersion
+from telltale.registry.followed_streams import FollowedStreams
 from telltale.registry.profiles import find_profile
 from telltale.registry.versions import Role, Version
 from telltale.serve.live.live_task import Failed, Live, LiveQueries, LiveTask
@@ -92,6 +94,9 @@ def live_of(task: Task, version: Version, runtime: LoadedRuntime, sinks: Sinks) 
     schema, shape = runtime.manifest.event, shape_of(version.app, task)
     if isinstance(runtime, VerifyRuntime):
         runtime.find_profile = _profiles(sinks.events, version.app, version.task)
+    if isinstance(runtime, StreamRuntime):
+        whose = version.app, version.task, version.number
+        runtime.stored = FollowedStreams(sinks.events, whose, schema.name, runtime)
     if not isinstance(runtime, ScoreRuntime | ChooseRuntime | SegmentRuntime):
         return LiveQueries(
             served=served,

@@ -111,7 +111,9 @@ class StoredWindows:
 
 
 def _input(rows: Sequence[tuple[float, tuple[RowValue, ...]]], entity: str | None) -> Input:
-    return Input(rows=[values for _, values in rows], times=[time_s for time_s, _ in rows], entity=entity)
+    return Input(
+        rows=[values for _, values in rows], times=[time_s for time_s, _ in rows], entity=entity, is_stored=True
+    )
 
 
 def _value(value: Any) -> RowValue:
