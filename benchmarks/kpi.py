@@ -27,6 +27,7 @@ from benchmarks.series_cases import Series, read_kpi
 from benchmarks.series_detectors import KPI_BASELINES, Detect, isolation_forest_10
 from benchmarks.series_made import made_series
 from benchmarks.series_ours import deviation_of_ours, score_of_ours
+from benchmarks.subsequence_detectors import VARIANTS as WINDOW_MODELS
 from telltale.contract.errors import UsageError
 from telltale.evaluate.ranking import average_precision
 
@@ -44,7 +45,11 @@ def run(*, quick: bool, progress: Progress, data: Path | None = None, test: Path
     spec = BENCHMARKS["kpi"]
     how = Averaging(metrics=spec.shown, lower_is_better=spec.lower_is_better)
     methods: dict[str, Detect] = {_OURS: score_of_ours, **KPI_BASELINES}
-    variants: dict[str, Detect] = {"telltale_deviation": deviation_of_ours, "isolation_forest_10": isolation_forest_10}
+    variants: dict[str, Detect] = {
+        "telltale_deviation": deviation_of_ours,
+        "isolation_forest_10": isolation_forest_10,
+        **WINDOW_MODELS,
+    }
     rows = [_row(name, detect, scored, how, progress) for name, detect in methods.items()]
     return as_document(
         Result(

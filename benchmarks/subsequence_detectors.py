@@ -13,7 +13,6 @@ import numpy as np
 from benchmarks.nab_score import learning_rows
 from benchmarks.series_cases import Floats, Series
 from benchmarks.series_detectors import Detect
-from benchmarks.series_ours import deviation_of_ours
 from telltale.contract.estimator import Features
 from telltale.models.estimators import estimator_named
 from telltale.models.subsequence.patches_seen import PatchesSeen
@@ -21,7 +20,6 @@ from telltale.models.subsequence.patches_seen import PatchesSeen
 _SEED: Final = 0
 _LEAST_ROWS: Final = 50
 _SEQUENCE: Final = 32
-_USUAL_DEVIATION: Final = 4.0  # four views, each about 1
 _NAMES: Final = (
     "patch_memory",
     "window_kmeans",
@@ -63,13 +61,7 @@ def patches_seen(series: Series) -> Floats:
     return np.array(found)
 
 
-def deviation_and_patches(series: Series) -> Floats:
-    """The same beside the deviation of ours: the mean of both, each in units of a usual row's."""
-    return (deviation_of_ours(series) / _USUAL_DEVIATION + patches_seen(series)) / 2.0
-
-
 VARIANTS: Mapping[str, Detect] = {
     **{name: partial(scored_as_trained, name=name) for name in _NAMES},
     "patches_seen": patches_seen,
-    "deviation_and_patches": deviation_and_patches,
 }

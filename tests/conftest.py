@@ -1,14 +1,23 @@
+import gc
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+from tests.new_databases import fill
 
 from telltale.home.settings import SETTINGS
+from telltale.storage import sqlite_database
 
 # Where servers are looked at by the clock or by their memory: these want the machine to themselves.
 _ALONE = tuple(Path(__file__).parent / folder for folder in ("benchmarks", "faults", "monitor", "retrain", "serve"))
 _REQUIRE_ALL = os.environ.get("TELLTALE_REQUIRE_ALL") == "1"
+
+
+def pytest_configure() -> None:
+    """Tests run as many at a time as there are cores: threads of each beside that wait for each other, a hundred times as long."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -17,6 +26,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "server" in item.keywords and any(item.path.is_relative_to(folder) for folder in _ALONE):
             item.add_marker(pytest.mark.alone)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests and their modules stay until the end: the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _new_databases_are_filled_from_text() -> Iterator[None]:
+    """The migrations run once, not for every test that opens a home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_database, "upgrade", fill)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tracebacks_are_plain() -> None:
+    """Where no log is set up, a traceback would be drawn in colours with all that is around it: a fifth of a second each."""
+    renderer = structlog.get_config()["processors"][-1]
+    renderer.exception_formatter = structlog.dev.plain_traceback
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,5 @@
 import contextlib
+import fcntl
 import io
 import json
 import shutil
@@ -11,6 +12,7 @@ import pytest
 from telltale.cli import main
 from telltale.cli.example_bodies import enrolled_rows
 from telltale.contract.app import App, Task
+from telltale.contract.split import LastOfEach
 from telltale.home.apps import installed_apps
 from telltale.models.estimators import estimator_named, missing_modules
 from telltale.telemetry.export import event_columns
@@ -24,6 +26,11 @@ Command = Callable[..., tuple[int, dict[str, Any]]]
 def _quickest(task: Task) -> str:
     there = [name for name in task.estimators if not missing_modules(estimator_named(name))]
     return next((name for name in _QUICK if name in there), there[-1])
+
+
+def few_rows(task: Task) -> list[str]:
+    """For `train`: no more rows than it takes, of a task that can do with any number of them."""
+    return [] if isinstance(task.split, LastOfEach) else ["--rows", "3000"]
 
 
 def _run(home: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -48,13 +55,25 @@ def quickest() -> Callable[[Task], str]:
 
 
 @pytest.fixture(scope="session")
-def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which every task of every app has a champion, trained by the quickest of its models. Not to be changed."""
-    home = tmp_path_factory.mktemp("every-task") / "home"
+def every_task(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A home in which every task of every app has a champion, trained by the quickest of its models; only to be copied."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base if worker_id == "master" else base.parent) / "every-task" / "home"
+    home.parent.mkdir(exist_ok=True)
+    # Tests run in several processes at once: whichever is first makes it, for all.
+    with (home.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home.parent / "made").exists():
+            _make_every_task(home)
+            (home.parent / "made").touch()
+    return home
+
+
+def _make_every_task(home: Path) -> None:
     tasks: list[tuple[App, Task]] = [(app, task) for app in installed_apps().values() for task in app.tasks]
     for app, task in tasks:
         address = f"{app.name}/{task.name}"
-        status, trained = _run(home, "train", address, "--estimator", _quickest(task))
+        status, trained = _run(home, "train", address, "--estimator", _quickest(task), *few_rows(task))
         assert status == (1 if trained["verdict"] == "fail" else 0), trained
         against = ["--override", "--reason", "only to be tried"] if status else []
         assert _run(home, "promote", address, *against)[0] == 0
@@ -62,7 +81,6 @@ def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows = home.parent / f"{app.name}-{task.name}.parquet"
             event_columns(enrolled_rows(app, task), app.event(task.event)).write_parquet(rows)
             assert _run(home, "enrol", address, str(rows))[0] == 0
-    return home
 
 
 @pytest.fixture(scope="module")

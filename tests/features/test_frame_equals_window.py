@@ -87,7 +87,7 @@ def plans(draw: st.DrawFn) -> Plan:
             Ratio(out=out, numerator=column, denominator=several[0], floor=draw(positive)),
             Deviation(out=out, column=column, level="level", spread="spread"),
             RateDeviation(out=out, rate="rate", count="b", level="level", spread="spread"),
-            Clip(out=out, column=column, low=draw(values)),
+            Clip(out=out, column=column, low=draw(values), high=draw(st.none() | values)),
             Change(out=out, column=column, window=window),
             Rolling(out=out, column=column, window=window, stat=draw(st.sampled_from(["median", "mean", "std"]))),
             Rolling(

@@ -85,16 +85,36 @@ def register() -> Callable[[Path, Trained], None]:
     return one_more
 
 
+@pytest.fixture(scope="session")
+def trained_home(trained: list[Trained], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both versions registered and the first promoted; `home` is a copy of it."""
+    return _make_home(tmp_path_factory.mktemp("trained") / "home", trained)
+
+
 @pytest.fixture
-def home(tmp_path: Path, trained: list[Trained]) -> Path:
+def home(tmp_path: Path, trained_home: Path, trained: list[Trained], *, kept_on_a_server: bool) -> Path:
     """A folder with both versions registered and the first promoted."""
-    folder = open_folder(tmp_path / "home")
+    if kept_on_a_server:
+        return _make_home(tmp_path / "home", trained)
+    return shutil.copytree(trained_home, tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def kept_on_a_server(pytestconfig: pytest.Config) -> bool:
+    """Whether homes have their databases elsewhere, so that to copy the folder is not enough."""
+    return pytestconfig.pluginmanager.hasplugin("tests.on_postgresql")
+
+
+def _make_home(path: Path, versions: list[Trained]) -> Path:
+    """All registered, and the first of each task promoted."""
+    folder = open_folder(path)
     registry = Registry(folder.state, folder.artifacts)
-    for one in trained:
+    for one in versions:
         _register(registry, one)
-    registry.promote("helios", "anomaly", 1, actor="test", reason="first", now=NOW)
+    for app, task in dict.fromkeys((one.manifest.app, one.manifest.task) for one in versions):
+        registry.promote(app, task, 1, actor="test", reason="first", now=NOW)
     folder.close()
-    return tmp_path / "home"
+    return path
 
 
 def _register(registry: Registry, one: Trained) -> None:
@@ -132,15 +152,21 @@ def shop_bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Trained]:
     return found
 
 
-@pytest.fixture
-def shop_settings(tmp_path: Path, shop_bundles: list[Trained]) -> ServeSettings:
+@pytest.fixture(scope="session")
+def shop_home(shop_bundles: list[Trained], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which a version of each task is promoted."""
-    folder = open_folder(tmp_path / "shop")
-    registry = Registry(folder.state, folder.artifacts)
-    for one in shop_bundles:
-        _register(registry, one)
-        registry.promote(one.manifest.app, one.manifest.task, 1, actor="test", reason="first", now=NOW)
-    folder.close()
+    return _make_home(tmp_path_factory.mktemp("shop") / "home", shop_bundles)
+
+
+@pytest.fixture
+def shop_settings(
+    tmp_path: Path, shop_home: Path, shop_bundles: list[Trained], *, kept_on_a_server: bool
+) -> ServeSettings:
+    """A home in which a version of each task is promoted."""
+    if kept_on_a_server:
+        _make_home(tmp_path / "shop", shop_bundles)
+    else:
+        shutil.copytree(shop_home, tmp_path / "shop")
     return ServeSettings(home=str(tmp_path / "shop"), apps=("tests.serve.shop:APP",), flush_s=0.05)
 
 

@@ -68,11 +68,12 @@ class RateDeviation(msgspec.Struct, frozen=True, kw_only=True, tag="rate_deviati
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True, tag="clip", tag_field="op"):
-    """The column, no lower than `low`: for metrics of which less is never the event."""
+    """The column, no lower than `low`: for metrics of which less is never the event; no higher than `high`, where that is given."""
 
     out: str
     column: str
     low: float
+    high: float | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_field="op"):

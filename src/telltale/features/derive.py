@@ -47,6 +47,7 @@ SQUASH = 3.0
 LEAST_EXCESS = -1.0
 # A window of time reaches back as many rows as it held at most in this share of the training rows.
 _WHOLE_WINDOWS = 0.99
+_MOST = 1e30
 # Fewer normal rows than this, and medians and spreads mean nothing.
 _LEAST_ROWS = 20
 
@@ -85,6 +86,12 @@ class PlanDraft:
         self._values(column)
         self._asked.add(column)
         return column
+
+    def bounded(self, column: str) -> str:
+        """A measured column as it is, within what a model's float32 can tell: `{column}_bounded`."""
+        out = self.free(f"{column}_bounded")
+        self.add(Clip(out=out, column=column, low=-_MOST, high=_MOST))
+        return out
 
     def fill(self, column: str, limit: int) -> str:
         """A column whose values may be missing, without gaps: `{column}_filled`.

@@ -152,7 +152,8 @@ def _of_row(step: RowStep, done: pl.DataFrame, rows: SeasonalRows) -> pl.Expr | 
             sampling = 0.25 / pl.max_horizontal(pl.col(step.count), pl.lit(1.0))
             return (pl.col(step.rate).sqrt() - pl.col(step.level)) / (pl.col(step.spread) ** 2 + sampling).sqrt()
         case Clip():
-            return pl.max_horizontal(pl.col(step.column), pl.lit(step.low))
+            floored = pl.max_horizontal(pl.col(step.column), pl.lit(step.low))
+            return floored if step.high is None else pl.min_horizontal(floored, pl.lit(step.high))
         case Largest():
             return pl.max_horizontal(pl.col(name).abs() for name in step.columns)
         case Norm():

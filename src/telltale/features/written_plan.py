@@ -138,7 +138,8 @@ class _Writer:
                 return f"(sqrt({rate}) - {expected}) / sqrt({own} * {own} + 0.25 / ({n} if {n} > 1.0 else 1.0))"
             case Clip():
                 x, k = f"s{places[step.column]}", self._value(place, step.low)
-                return f"{x} if {x} > {k} else {k}"
+                floored = f"{x} if {x} > {k} else {k}"
+                return floored if step.high is None else f"min({floored}, {step.high!r})"
             case Largest():
                 sizes = ", ".join(f"abs(s{places[name]})" for name in step.columns)
                 return f"max([{sizes}])"

@@ -118,7 +118,7 @@ class SeriesScorer:
 
 @final
 class SeriesState:
-    """What is remembered of one series; some 5,000 numbers at most."""
+    """What is remembered of one series; some 6,000 numbers at most."""
 
     def __init__(self, stream: SeriesStream) -> None:
         self._stream = stream

@@ -1,5 +1,6 @@
 """Stored rows of a version that adapts: each is scored by all before it, whoever is asked, in whichever process."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,20 +31,23 @@ NEW = series(N_TRAIN, 320)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a champion, and no row."""
+def trained(tmp_path_factory: pytest.TempPathFactory, *, kept_on_a_server: bool) -> Path | None:
+    """A home with a champion, and no row, that can be copied; None where a copy would lack its databases."""
+    if kept_on_a_server:
+        return None
     folder = tmp_path_factory.mktemp("streams")
     made_home(folder / "home").close()
     return folder / "home"
 
 
 @pytest.fixture
-def home(trained: Path, tmp_path: Path) -> Iterator[Home]:
-    """A copy of it that nobody else has."""
-    import shutil
-
-    shutil.copytree(trained, tmp_path / "home")
-    opened = open_home(tmp_path / "home")
+def home(trained: Path | None, tmp_path: Path) -> Iterator[Home]:
+    """One that nobody else has."""
+    if trained is None:
+        opened = made_home(tmp_path / "home")
+    else:
+        shutil.copytree(trained, tmp_path / "home")
+        opened = open_home(tmp_path / "home")
     yield opened
     opened.close()
 

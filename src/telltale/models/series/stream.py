@@ -9,8 +9,14 @@ from telltale.models.series.news import News
 from telltale.models.series.rarity import Rarity
 from telltale.models.series.running_mean import RunningMean
 from telltale.models.series.values_seen import ValuesSeen
+from telltale.models.subsequence.patches_seen import PatchesSeen
 
 _SHORT_ROWS: Final = 12.0
+# How far the last values are from all that were learned counts as much as the four views of the deviation together: those
+# learn an event while it lasts. Half to twice as much do as well. The sum is told so that a tenth of usual rows stay where
+# they were: at 6.5 and above.
+_VIEWS: Final = 4.0
+_UNIT: Final = 0.6
 _LARGEST: Final = 1e100  # of a value: its square is a number, too
 # News from here on: one row in 160 could be, one in 600 is. The best cut on the Numenta benchmark is 2.3 to 2.4.
 _LIMIT: Final = 2.2
@@ -26,7 +32,8 @@ class Found(NamedTuple):
     """What there is to say of a row.
 
     Args:
-        deviation: how far out, in usual deviations, summed over four views: high as long as it lasts.
+        deviation: how far out, in usual deviations, summed over four views and how unlike the last values are to all learned:
+            high as long as it lasts.
         rarity: how rare that is among the rows before, in decades.
         news: decades, 0 unless the row starts an event or makes it much worse.
         n_before: rows before.
@@ -60,7 +67,7 @@ class SeriesStream:
     Not for: counters that only rise; series of which less than some fifty rows are known.
     """
 
-    __slots__ = ("_calendar", "_deviation", "_largest", "_n", "_news", "_novelty", "_rarity", "_short")
+    __slots__ = ("_calendar", "_deviation", "_largest", "_n", "_news", "_novelty", "_patches", "_rarity", "_short")
 
     def __init__(self) -> None:
         self._calendar = Calendar()
@@ -68,6 +75,7 @@ class SeriesStream:
         self._novelty = tuple(_Novelty() for _ in range(4))
         self._news = News()
         self._deviation = Deviation()
+        self._patches = PatchesSeen()
         self._rarity = Rarity()
         self._largest = 0.0
         self._n = 0
@@ -82,7 +90,8 @@ class SeriesStream:
         square = sum(
             novelty.step(view, largest=self._largest) ** 2 for novelty, view in zip(self._novelty, views, strict=True)
         )
-        deviation = self._deviation.step(expected, largest=self._largest)
+        unlike = self._patches.step(value, largest=self._largest)
+        deviation = _UNIT * (self._deviation.step(expected, largest=self._largest) + _VIEWS * unlike)
         self._n += 1
         return Found(
             deviation=deviation,
