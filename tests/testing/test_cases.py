@@ -71,7 +71,7 @@ def test_an_expected_failure_that_cannot_be_meant_is_refused(expected: dict[str,
 def test_what_no_suite_reaches_is_named() -> None:
     task = HELIOS.tasks[0]
     strange = replace(HELIOS, tasks=(replace(task, kind="rank"),))
-    lazy = replace(HELIOS, tasks=(replace(task, estimators=("robust_z",)),))
+    lazy = replace(HELIOS, tasks=(replace(task, estimators=("robust_z",), other_estimators=()),))
     idle = replace(HELIOS, tasks=())
 
     def missed(app: App) -> str:
