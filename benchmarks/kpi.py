@@ -7,8 +7,10 @@ figures are means over those that have a labelled row there; with `--test` the s
 
 Ours is the score of a version of helios as it is trained by default for a plain series (`series_ours.py`), which learns row by
 row from the first one on. Its score puts rows that start an event above all others, so that an alarm is raised once;
-`telltale_deviation` among the variants is how far out each row is, without that. `vus_pr` has a buffer of the
-series' period (where its autocorrelation peaks, at lags up to 300 rows), 100 rows where there is none.
+`telltale_deviation` among the variants is how far out each row is, without that. Models of windows there are fitted on the
+rows before the scored ones, and again whenever these have doubled; `patches_seen` is the memory within ours alone.
+
+`vus_pr` has a buffer of the series' period (where its autocorrelation peaks, at lags up to 300 rows), 100 rows where there is none.
 `event_recall_at_1pct_fp` is at the score that 1 % of the normal rows exceed.
 """
 
