@@ -14,6 +14,7 @@ from telltale.contract.simulation import Simulation
 from telltale.home import open_home
 from telltale.home.apps import find_task
 from telltale.home.settings import as_word, read_settings
+from telltale.models.estimators import estimator_named
 from telltale.models.manifest import Manifest
 from telltale.train.cross_validation import CrossValidated
 from telltale.train.fitted import TrainingChoices
@@ -184,15 +185,20 @@ def _first_line(task: str, kind: str, n_rows: int, data: Path | None) -> str:
 
 
 def _show(document: dict[str, object]) -> None:
-    features, parameters = document["features"], document["parameters"]
-    assert isinstance(features, list)
+    parameters = document["parameters"]
     assert isinstance(parameters, dict)
+    model = str(document["estimator"])
+    # A model that adapts reads the columns as they are; its plan is for reasons alone.
+    reads = "columns" if estimator_named(model).traits.adapts else "features"
+    names = document[reads]
+    assert isinstance(names, list)
+    settings = ", ".join(f"{name} {_short(v)}" for name, v in parameters.items())
     told = {
         "version": f"{document['version']} ({document['label']}), {document['seconds']:.1f} s",
-        "model": f"{document['estimator']}: " + ", ".join(f"{name} {_short(v)}" for name, v in parameters.items()),
+        "model": f"{model}: {settings}" if settings else model,
     }
-    if features:
-        told["features"] = f"{len(features)}: " + ", ".join(features[:12]) + (" …" if len(features) > 12 else "")
+    if names:
+        told[reads] = f"{len(names)}: " + ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
     if document["threshold"] is not None:
         told["threshold"] = f"{document['threshold']:.4f}, from {document['threshold_from']}"
     facts(told | {"judged on": f"{document['n_held_out']:,} held-out rows"})

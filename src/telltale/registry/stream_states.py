@@ -4,11 +4,12 @@ A state is what comes of following an entity's stored rows in the order of their
 fitted on ended. It can always be made again from the rows: keeping it saves the time that takes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
 import numpy as np
+from sqlalchemy import delete
 
 from telltale.contract.estimator import Floats
 from telltale.registry.learned import Whose
@@ -17,7 +18,7 @@ from telltale.storage.database import Database
 from telltale.storage.upserts import insert_into
 
 _FIND: Final = "SELECT at_us, body FROM stream_state WHERE app = ? AND task = ? AND version = ? AND entity = ?"
-_NEWEST: Final = "SELECT entity, at_us FROM stream_state WHERE app = ? AND task = ? AND version = ?"
+_VERSIONS: Final = "SELECT DISTINCT app, task, version FROM stream_state"
 
 
 class KeptState(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +32,6 @@ def find_stream_state(events: Database, whose: Whose, entity: str) -> KeptState 
     """What is kept of an entity; None where nothing is."""
     rows = events.fetch(_FIND, (*whose, entity))
     return KeptState(at_us=rows[0][0], packed=np.frombuffer(rows[0][1], dtype="<f8")) if rows else None
-
-
-def kept_until(events: Database, whose: Whose) -> Mapping[str, int]:
-    """How far each entity has been followed, in microseconds since 1970."""
-    return dict(events.fetch(_NEWEST, whose))
 
 
 def keep_stream_states(events: Database, whose: Whose, states: Mapping[str, KeptState]) -> None:
@@ -56,3 +52,15 @@ def keep_stream_states(events: Database, whose: Whose, states: Mapping[str, Kept
                     index_elements=["app", "task", "version", "entity"], set_=row, where=further
                 )
             )
+
+
+def drop_stream_states(events: Database, *, but: Collection[Whose]) -> int:
+    """Remove the states of all versions but these; how many versions had some. One that comes back follows its rows anew."""
+    table = tables.stream_state
+    gone = [tuple(row) for row in events.fetch(_VERSIONS) if tuple(row) not in but]
+    if gone:
+        with events.write() as connection:
+            for app, task, version in gone:
+                theirs = (table.c.app == app, table.c.task == task, table.c.version == version)
+                connection.execute(delete(table).where(*theirs))
+    return len(gone)

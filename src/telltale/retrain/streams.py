@@ -15,7 +15,7 @@ from telltale.models.runtimes import load_runtime
 from telltale.models.stream_runtime import StreamRuntime
 from telltale.registry.followed_streams import MOST_ROWS, FollowedStreams
 from telltale.registry.learned import Whose
-from telltale.registry.stream_states import KeptState, keep_stream_states
+from telltale.registry.stream_states import KeptState, drop_stream_states, keep_stream_states
 from telltale.registry.versions import Version
 from telltale.retrain.duties import Desk
 from telltale.telemetry.arrivals import id_before
@@ -55,6 +55,9 @@ def follow_streams(desk: Desk, now: datetime) -> None:  # noqa: ARG001 - a duty 
             _logger.warning("streams_not_followed", version=version.reference, why=str(error), mend=error.mend)
     for whose in places.keys() - there:
         del places[whose]
+    if desk.memory.get("streams kept") != there:
+        drop_stream_states(desk.folder.events, but=there)
+        desk.memory["streams kept"] = there
 
 
 def _follow(desk: Desk, place: _Place, whose: Whose, event: str) -> None:

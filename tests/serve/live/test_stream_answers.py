@@ -140,6 +140,19 @@ def test_a_state_that_is_further_stays_and_one_that_cannot_be_read_is_made_again
     assert newest(live_of(edge)) == pytest.approx(expected(home, NEW[:40])[-1], abs=1e-9)
 
 
+def test_what_a_version_knew_goes_once_it_is_not_at_work_any_more(home: Home) -> None:
+    events, desk = home.folder.events, Desk(folder=home.folder, apps=home.apps)
+    state = KeptState(at_us=100, packed=np.ones(3))
+    other = ("helios", "anomaly", 7)
+    for whose in (WHOSE, other):
+        keep_stream_states(events, whose, {"web": state})
+
+    follow_streams(desk, NOW)
+
+    assert find_stream_state(events, WHOSE, "web") is not None
+    assert find_stream_state(events, other, "web") is None
+
+
 def test_a_late_row_is_scored_by_what_was_before_it_and_never_learned(home: Home, edge: Edge) -> None:
     live = live_of(edge)
     late = NEW[20]
