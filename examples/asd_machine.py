@@ -25,6 +25,8 @@ from telltale.serve.settings import ServeSettings
 
 TASK = "helios/anomaly"
 SHOWN = 5
+# The model follows the rows that it is sent: those before the one that is decided tell what has been usual of late.
+HISTORY = 30
 
 
 def read(path: Path) -> pl.DataFrame:
@@ -43,7 +45,7 @@ def known_and_new(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def predict(url: str, rows: list[dict[str, float]], *, history: int) -> list[dict[str, Any]]:
-    """An answer for every row, each sent with the rows before it that its features look back on."""
+    """An answer for every row, each sent with some rows before it."""
     windows = ({"rows": rows[max(0, place - history) : place + 1], "explain": True} for place in range(len(rows)))
     body = "\n".join(json.dumps(window) for window in windows).encode()
     request = urllib.request.Request(f"{url}/v1/{TASK}/predict:batch", data=body, method="POST")  # noqa: S310 - our own server
@@ -87,8 +89,8 @@ def main(path: Path) -> None:
         home.promote(TASK, str(trained.version.number), actor="example", reason="to look at", override=True)
         settings = ServeSettings(home=str(Path(scratch) / "home"), apps=app_references())
         with start_background(settings) as server:
-            columns, history = list(runtime.columns), runtime.history
-            answers = predict(server.url, new.select(columns).to_dicts(), history=history)
+            rows = new.select(runtime.columns).to_dicts()
+            answers = predict(server.url, rows, history=max(runtime.history, HISTORY))
             labels = new["label"].fill_null(0).to_list() if "label" in new.columns else None
             tell(answers, labels, threshold=runtime.threshold)
 

