@@ -67,7 +67,7 @@ class Calendar:
         self._robust = RobustLevel(_SLOW_ROWS)
         self._long = RobustLevel(_LONG_ROWS)
         self._blend = Blend(3)
-        self._errors = tuple(RunningMean(_ERROR_ROWS) for _ in range(3))
+        self._errors = tuple([RunningMean(_ERROR_ROWS) for _ in range(3)])
         self._foretold = [0.0, 0.0, 0.0]
         self._start = 0.0
         self._n = 0

@@ -74,7 +74,8 @@ class SeriesStream:
     def __init__(self) -> None:
         self._calendar = Calendar()
         self._short = RunningMean(_SHORT_ROWS)
-        self._novelty = tuple(_Novelty() for _ in range(4))
+        # Of a list: a tuple made of a generator is cut to size, and each one leaves a place in the interpreter's store of tuples.
+        self._novelty = tuple([_Novelty() for _ in range(4)])
         self._news = News()
         self._deviation = Deviation()
         self._patches = PatchesSeen()
