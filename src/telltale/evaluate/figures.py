@@ -64,6 +64,21 @@ def show_plain_numbers(axis: "Axis") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def dates_of(times_s: NDArray[np.float64]) -> NDArray[np.datetime64]:
+    """Epoch seconds as a date axis takes them."""
+    return np.round(times_s * 1e6).astype("datetime64[us]")
+
+
+def show_dates(axes: "Axes") -> None:
+    """Write the ticks of the x axis as short dates, eight at most."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    # With the usual five at least there are spans, of some hours or months, for which no step of hours or minutes is right.
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]  # the library has no types here
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # nor here
+
+
 def show_shares(axes: "Axes", *, which: str = "both") -> None:
     """Give axes that carry rates the range 0 to 100 %."""
     from matplotlib.ticker import PercentFormatter

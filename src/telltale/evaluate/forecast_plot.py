@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.evaluate.figures import INK, NORMAL, label_axes, new_panels, save, show_legend
+from telltale.evaluate.figures import INK, NORMAL, dates_of, label_axes, new_panels, save, show_dates, show_legend
 
 FORECAST_PLOT = "forecast.png"
 FORECAST_CAPTION = "What was expected, the interval around it, and what came."
@@ -37,8 +37,6 @@ def write_forecast_plot(directory: Path, shown: Sequence[ShownForecast], *, leve
         shown: the first `MOST_SHOWN` are drawn.
         level: share that the interval should hold.
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     shown = shown[:MOST_SHOWN]
     if not shown:
         return {}
@@ -46,20 +44,20 @@ def write_forecast_plot(directory: Path, shown: Sequence[ShownForecast], *, leve
     figure, panels = new_panels("Forecasts, and what came", heights=[2.2] * len(shown))
     for axes, one in zip(panels, shown, strict=True):
         axes.fill_between(
-            _dates(one.times_s), one.low, one.high, color=NORMAL, alpha=0.2, linewidth=0, label=f"{level:.0%} interval"
+            dates_of(one.times_s),
+            one.low,
+            one.high,
+            color=NORMAL,
+            alpha=0.2,
+            linewidth=0,
+            label=f"{level:.0%} interval",
         )
-        axes.plot(_dates(one.times_s), one.values, color=NORMAL, linewidth=1.8, label="expected")
+        axes.plot(dates_of(one.times_s), one.values, color=NORMAL, linewidth=1.8, label="expected")
         if len(one.came):
             axes.plot(
-                _dates(one.came_times_s), one.came, color=INK, marker="o", markersize=3, linewidth=0.8, label="came"
+                dates_of(one.came_times_s), one.came, color=INK, marker="o", markersize=3, linewidth=0.8, label="came"
             )
         label_axes(axes, x="", y=one.name)
-        locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]  # the library has no types here
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # nor here
+        show_dates(axes)
     show_legend(panels[0])
     return {FORECAST_PLOT: save(figure, directory / FORECAST_PLOT)}
-
-
-def _dates(times_s: Floats) -> NDArray[np.datetime64]:
-    return np.round(times_s * 1e6).astype("datetime64[us]")

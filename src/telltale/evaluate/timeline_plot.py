@@ -7,7 +7,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from telltale.evaluate.figures import ANOMALOUS, INK, NORMAL, QUIET, label_axes, new_panels, save, show_legend
+from telltale.evaluate.figures import (
+    ANOMALOUS,
+    INK,
+    NORMAL,
+    QUIET,
+    dates_of,
+    label_axes,
+    new_panels,
+    save,
+    show_dates,
+    show_legend,
+)
 
 TIMELINE_PLOT: Final = "timeline.png"
 TIMELINE_CAPTION: Final = "What was measured and scored, in time; dots are decided anomalous, shaded spans labelled so."
@@ -39,15 +50,13 @@ class Timeline:
 
 def write_timeline(directory: Path, shown: Timeline, *, threshold: float) -> dict[str, Path]:
     """Draw it, by file name; `directory` is made where it is missing."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     directory.mkdir(parents=True, exist_ok=True)
     columns = dict(list(shown.columns.items())[:MOST_COLUMNS])
     whose = f"{shown.name}: " if shown.name else ""
     title = f"{whose}measured, and scored"
     figure, panels = new_panels(title, heights=[1.9] * len(columns) + [1.7])
     flagged = np.flatnonzero(shown.scores >= threshold)
-    dates = _dates(shown.times_s)
+    dates = dates_of(shown.times_s)
     for axes, (name, values) in zip(panels, {**columns, "score": shown.scores}.items(), strict=True):
         places = _drawn(values)
         axes.plot(dates[places], values[places], color=NORMAL, linewidth=0.8)
@@ -58,9 +67,7 @@ def write_timeline(directory: Path, shown: Timeline, *, threshold: float) -> dic
             axes.axvspan(dates[first], dates[last], color=QUIET, alpha=0.18, linewidth=0)
         axes.margins(x=0.01)
         label_axes(axes, x="", y=name)
-        locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]  # the library has no types here
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # nor here
+        show_dates(axes)
     panels[-1].axhline(threshold, color=INK, linewidth=1, linestyle="--", label=f"threshold {threshold:.3g}")
     show_legend(panels[-1])
     return {TIMELINE_PLOT: save(figure, directory / TIMELINE_PLOT)}
@@ -87,7 +94,3 @@ def _spans(labels: NDArray[np.int8] | None) -> list[tuple[int, int]]:
     is_event = np.concatenate([[False], labels == 1, [False]])
     changes = np.flatnonzero(np.diff(is_event.astype(np.int8)))
     return [(first, last - 1) for first, last in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)]
-
-
-def _dates(times_s: Floats) -> NDArray[np.datetime64]:
-    return np.round(times_s * 1e6).astype("datetime64[us]")

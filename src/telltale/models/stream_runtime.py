@@ -69,7 +69,7 @@ class StreamRuntime(ScoreRuntime):
     ) -> tuple[ScoreAnswer, StreamState]:
         """The answer for the row that follows, and what is known then; `state` stays as it is."""
         after = state.copy()
-        score = float(after.score(np.array([values], dtype=np.float64), np.array([time_s]))[-1])
+        score = self._score_one(after, values, time_s)
         return self._answer_row(values, time_s, entity or "", score, context="window", explain=False), after
 
     def answer(self, inputs: Sequence[Input], *, explain: bool = False) -> list[ScoreAnswer]:
